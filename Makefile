@@ -1,0 +1,60 @@
+# `make` alone prints this help. Two targets do everything: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+
+-include tests/cluster/cluster.mk
+
+.PHONY: help
+help: ## Print this help.
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+.PHONY: venv
+venv: $(VENV)/.ready ## Make the Python environment in .venv (locked versions).
+$(VENV)/.ready: requirements-dev.lock
+	@[ -x $(RUN)/python ] || $(PYTHON) -m venv $(VENV)
+	@if command -v uv >/dev/null; then VIRTUAL_ENV=$(VENV) uv pip sync -q --require-hashes requirements-dev.lock; \
+	else $(RUN)/python -m pip install -q --require-hashes -r requirements-dev.lock; fi
+	@touch $@
+
+.PHONY: lock
+lock: ## Resolve the dependencies anew into requirements.lock and requirements-dev.lock.
+	uv pip compile -q --universal --no-annotate --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --no-annotate --generate-hashes --python-version 3.11 pyproject.toml --group dev -o requirements-dev.lock
+
+.PHONY: crds
+crds: venv ## Generate crds/ from the pydantic models in operator/lamplighter/api.
+	PYTHONPATH=operator $(RUN)/python -m lamplighter.api.crdgen crds
+
+.PHONY: lint
+lint: venv ## Ruff, mypy strict, import contracts.
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	PYTHONPATH=operator $(RUN)/lint-imports --no-cache
+
+.PHONY: format
+format: venv ## Let ruff format the code and mend what it can.
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+
+.PHONY: test
+test: lint test-unit test-integration test-e2e ## All tests: lint, unit, integration (kwok), end-to-end (kind).
+
+.PHONY: test-unit
+test-unit: venv ## Unit tests: pure, seconds.
+	$(RUN)/pytest tests/unit -q
+
+.PHONY: test-integration
+test-integration: venv kwok ## Integration tests on a real API server (kwok).
+	$(RUN)/pytest tests/integration -q
+
+.PHONY: test-e2e
+test-e2e: venv cluster images ## End-to-end tests on a real kind cluster.
+	$(RUN)/pytest tests/e2e -q
+
+.PHONY: bench
+bench: venv kwok ## Measure what we promise; prints one JSON object.
+	@$(RUN)/python -m tests.bench
