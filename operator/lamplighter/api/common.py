@@ -1,0 +1,140 @@
+"""The types that both kinds share.
+
+The models are the single source of ``crds/``: what is bounded, defaulted or refused there is said here.
+The schema is strict; parsing at runtime is lenient (unknown fields are ignored), so that an object which a
+newer version wrote can still be read.
+"""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+Rule = dict[str, str]
+"""A CEL rule of the schema: ``{"rule": expression, "message": sentence}``."""
+
+
+def rule(expression: str, message: str, **more: str) -> Rule:
+    """One entry of ``x-kubernetes-validations``; ``message`` tells the user what to change."""
+    return {"rule": expression, "message": message, **more}
+
+
+def rules(*entries: Rule) -> dict[str, Any]:
+    """The ``json_schema_extra`` that carries CEL rules into the schema of a model or a field."""
+    return {"x-kubernetes-validations": list(entries)}
+
+
+class ApiModel(BaseModel):
+    """Base of everything in the API: camelCase outside, snake_case inside."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        extra="ignore",
+        protected_namespaces=(),
+    )
+
+
+DURATION = r"^([0-9]{1,8}(ms|s|m|h|d)){1,5}$"
+_DURATION_PART = re.compile(r"([0-9]+)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds(duration: str) -> float:
+    """The seconds in a duration such as ``1h30m`` or ``250ms``."""
+    return sum(int(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(duration))
+
+
+DnsLabel = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+DnsSubdomain = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")]
+ObjectName = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")]
+Duration = Annotated[str, Field(max_length=40, pattern=DURATION)]
+Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\s]+$")]
+Quantity = Annotated[
+    str,
+    Field(
+        max_length=40,
+        pattern=r"^[0-9]+(\.[0-9]+)?([EPTGMk]i?|[mun]|[eE][0-9]+)?$",
+        json_schema_extra={"x-kubernetes-int-or-string": True},
+        coerce_numbers_to_str=True,
+    ),
+]
+FileName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^/\s][^\s]*$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)]
+Timestamp = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"})]
+Text = Annotated[str, Field(max_length=4096)]
+Argument = Annotated[str, Field(max_length=4096)]
+ResourceName = Annotated[str, Field(max_length=253)]
+LabelValue = Annotated[str, Field(max_length=63)]
+Free = Annotated[dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})]
+
+
+class Resources(ApiModel):
+    """Compute resources of a container, as in a Pod: any resource name, extended ones included."""
+
+    requests: dict[ResourceName, Quantity] = Field(default_factory=dict, max_length=32)
+    limits: dict[ResourceName, Quantity] = Field(default_factory=dict, max_length=32)
+
+
+class EnvVar(ApiModel):
+    """An environment variable: a value, or where it comes from (a Secret's key, a field of the pod ...)."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule("!(has(self.value) && has(self.valueFrom))", "give either value or valueFrom, not both"),
+            rule(
+                "!self.name.startsWith('LAMPLIGHTER_') && !self.name.startsWith('PET_')",
+                "names that begin with LAMPLIGHTER_ or PET_ are set by the operator; choose another name",
+            ),
+        )
+    )
+
+    name: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z_][-._A-Za-z0-9]*$")]
+    value: Annotated[str, Field(max_length=32768)] | None = None
+    value_from: Free | None = Field(
+        default=None, description="As in a Pod: secretKeyRef, configMapKeyRef, fieldRef ..."
+    )
+
+
+class TemplateMetadata(ApiModel):
+    """Labels and annotations that are added to the pods."""
+
+    labels: dict[ResourceName, LabelValue] = Field(default_factory=dict, max_length=64)
+    annotations: dict[ResourceName, Annotated[str, Field(max_length=65536)]] = Field(
+        default_factory=dict, max_length=64
+    )
+
+
+class PodTemplate(ApiModel):
+    """Overrides of the pods, merged into what the operator builds: lists of named things merge by their name."""
+
+    metadata: TemplateMetadata = Field(default_factory=TemplateMetadata)
+    spec: Free = Field(default_factory=dict, description="A partial PodSpec: nodeSelector, tolerations, volumes ...")
+
+
+class Condition(ApiModel):
+    """A condition after the Kubernetes API conventions."""
+
+    type: Annotated[str, Field(max_length=316)]
+    status: Annotated[str, Field(pattern="^(True|False|Unknown)$", max_length=7)]
+    reason: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
+    message: Annotated[str, Field(max_length=32768)] = ""
+    observed_generation: int | None = Field(default=None, ge=0)
+    last_transition_time: Timestamp
+
+
+def list_map(*keys: str) -> dict[str, Any]:
+    """``json_schema_extra`` of a list whose items are told apart by these fields."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+Conditions = Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))]
+
+NAME_RULE = rule(
+    "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 40",
+    "metadata.name becomes the name of Jobs and Services: at most 40 characters, lower-case letters, digits and '-', "
+    "beginning with a letter, no dots",
+)

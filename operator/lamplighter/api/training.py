@@ -1,0 +1,232 @@
+"""ModelTraining (``mt``): what to train, how wide, what comes out, and how it went."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from lamplighter.api.common import (
+    NAME_RULE,
+    ApiModel,
+    Argument,
+    Conditions,
+    DnsSubdomain,
+    Duration,
+    EnvVar,
+    FileName,
+    Image,
+    PodTemplate,
+    Quantity,
+    Resources,
+    Sha256,
+    Text,
+    Timestamp,
+    list_map,
+    rule,
+    rules,
+)
+
+
+class Source(ApiModel):
+    """Where the scripts come from when they are not in the image."""
+
+    config_map: DnsSubdomain = Field(description="A ConfigMap whose keys are files; each run keeps a copy of its own.")
+
+
+class Output(ApiModel):
+    """The volume that keeps what a run writes. It stays when the ModelTraining is deleted."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.claimName) || !has(self.storageClassName)",
+                "storageClassName is for the claim that the operator makes; leave it out when claimName names one",
+            )
+        )
+    )
+
+    claim_name: DnsSubdomain | None = Field(
+        default=None, description="A PersistentVolumeClaim of yours. Without it the operator makes <name>-models."
+    )
+    size: Quantity = Field(default="5Gi", description="Size of the claim that the operator makes.")
+    storage_class_name: DnsSubdomain | None = None
+    access_modes: Annotated[
+        list[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"]],
+        Field(min_length=1, max_length=3, json_schema_extra={"x-kubernetes-list-type": "set"}),
+    ] = Field(
+        default=["ReadWriteOnce"],
+        description="ReadWriteMany where ranks run on several nodes and the storage can do it.",
+    )
+
+
+class Package(ApiModel):
+    """How the trained model becomes a TorchServe archive (.mar). Files are looked for in the source, then the output."""
+
+    handler: FileName = Field(description="A file, or one of TorchServe's own handlers, such as image_classifier.")
+    model_file: FileName | None = Field(default=None, description="The file that defines the model's class.")
+    weights: FileName = Field(default="model.pt", description="The file with the state_dict that the script wrote.")
+    extra_files: Annotated[list[FileName], Field(max_length=64)] = Field(default_factory=list)
+    example: FileName | None = Field(
+        default=None, description="A request body; a revision is ready when it predicted this."
+    )
+    version: Annotated[str, Field(min_length=1, max_length=64)] = "1.0"
+
+
+class OnChange(StrEnum):
+    """What a changed spec does: wait for the current run, stop it, or nothing until asked."""
+
+    QUEUE = "Queue"
+    RESTART = "Restart"
+    IGNORE = "Ignore"
+
+
+class TrainingSpec(ApiModel):
+    """What to run. A run freezes this; a later change is for the next run."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.package) || !has(self.package.modelFile) || self.package.modelFile.endsWith('.py')",
+                "spec.package.modelFile must be a Python file",
+            ),
+            rule(
+                "!has(self.nodes) || !has(self.procsPerNode) || self.nodes * self.procsPerNode <= 16384",
+                "spec.nodes times spec.procsPerNode must be at most 16384 processes",
+            ),
+        )
+    )
+
+    image: Image = Field(description="An image with PyTorch and torchrun; with our launcher you see more.")
+    source: Source | None = None
+    entrypoint: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=1024,
+            json_schema_extra=rules(
+                rule("!self.contains('..')", "spec.entrypoint must not contain '..'"),
+                rule(
+                    "self.endsWith('.py')",
+                    "spec.entrypoint is the Python script that torchrun starts, such as train.py; "
+                    "put its arguments into spec.args",
+                ),
+            ),
+        ),
+    ]
+    args: Annotated[list[Argument], Field(max_length=256)] = Field(default_factory=list)
+    env: Annotated[list[EnvVar], Field(max_length=256, json_schema_extra=list_map("name"))] = Field(
+        default_factory=list
+    )
+    nodes: int = Field(default=1, ge=1, le=1024, description="Pods.")
+    procs_per_node: int | None = Field(
+        default=None, ge=1, le=64, description="Processes in a pod. Default: its GPUs, else 1."
+    )
+    resources: Resources = Field(default_factory=Resources)
+    template: PodTemplate = Field(default_factory=PodTemplate)
+    output: Output = Field(default_factory=Output)
+    package: Package | None = None
+    suspend: bool = Field(default=False, description="True holds the run: its pods stop, nothing is lost.")
+    on_change: OnChange = Field(
+        default=OnChange.QUEUE,
+        description="What a changed spec does: Queue (the next run), Restart (stop this one), Ignore.",
+    )
+    ttl_after_finished: Duration = Field(
+        default="24h", description="How long Jobs and pods of a finished run stay to be looked at."
+    )
+    history_limit: int = Field(default=10, ge=1, le=100, description="Finished runs that status.history keeps.")
+
+
+class RunState(StrEnum):
+    """Where a run stands. The last four are final."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUSPENDED = "Suspended"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    LOST = "Lost"
+    SUPERSEDED = "Superseded"
+
+    @property
+    def final(self) -> bool:
+        """True when nothing will change any more."""
+        return self in _FINAL
+
+
+_FINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.LOST, RunState.SUPERSEDED})
+
+
+class Failure(ApiModel):
+    """Why something went wrong, and where."""
+
+    reason: Annotated[str, Field(max_length=128)]
+    message: Text
+    pod: Annotated[str, Field(max_length=253)] | None = None
+    node: Annotated[str, Field(max_length=253)] | None = None
+    exit_code: int | None = None
+
+
+class Artifact(ApiModel):
+    """A packaged model. The digest is its identity."""
+
+    uri: Annotated[str, Field(max_length=1024)]
+    sha256: Sha256
+    size_bytes: int | None = Field(default=None, ge=0)
+
+
+class RunRecord(ApiModel):
+    """One run in the history, or the latest model."""
+
+    run: int = Field(ge=1)
+    state: RunState
+    artifact: Artifact | None = None
+    failure: Failure | None = None
+    start_time: Timestamp | None = None
+    completion_time: Timestamp | None = None
+
+
+class Run(ApiModel):
+    """The current run: the last one that was started."""
+
+    number: int = Field(ge=1)
+    state: RunState = RunState.PENDING
+    stage: Annotated[str, Field(max_length=63)]
+    attempt: int = Field(default=1, ge=1)
+    job: Annotated[str, Field(max_length=63)] = Field(description="The Job of this stage and attempt.")
+    model_path: Annotated[str, Field(max_length=1024)] = Field(
+        default="", description="Folder of this run in the output volume."
+    )
+    artifact: Artifact | None = None
+    failure: Failure | None = None
+    start_time: Timestamp
+    completion_time: Timestamp | None = None
+    cleaned_up: bool = Field(default=False, description="True once ttlAfterFinished removed the Jobs of this run.")
+
+
+class LastHandled(ApiModel):
+    """The values of the request annotations that were acted upon."""
+
+    retrain: Annotated[str, Field(max_length=256)] | None = None
+
+
+class TrainingStatus(ApiModel):
+    """What is going on, and what came out."""
+
+    observed_generation: int | None = Field(default=None, ge=0)
+    state: Annotated[str, Field(max_length=63)] | None = Field(default=None, description="For people: see conditions.")
+    conditions: Conditions = Field(default_factory=list)
+    run: Run | None = None
+    latest: RunRecord | None = Field(default=None, description="The newest run that ended in a packaged model.")
+    history: Annotated[list[RunRecord], Field(max_length=100, json_schema_extra=list_map("run"))] = Field(
+        default_factory=list
+    )
+    last_handled: LastHandled = Field(default_factory=LastHandled)
+
+
+class ModelTraining(ApiModel):
+    """Trains a PyTorch model as Jobs and packages it for TorchServe."""
+
+    model_config = ConfigDict(json_schema_extra=rules(NAME_RULE))
+
+    spec: TrainingSpec
+    status: TrainingStatus = Field(default_factory=TrainingStatus)
