@@ -1,0 +1,43 @@
+# Paths, names and versions that the cluster scripts share; sourced, never run.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+cache=${LAMPLIGHTER_CACHE:-$HOME/.cache/lamplighter}   # outside the checkout, so that a fresh clone builds nothing twice
+bin=$cache/bin
+state=$root/.state
+mkdir -p "$bin" "$state"
+
+K8S=v1.36.3
+ETCD=3.6.8-0 COREDNS=v1.14.2 PAUSE=3.10   # the tags that this release of kubeadm and kind ask for
+METRICS_SERVER=v0.9.0
+KIND=v0.33.0
+KIND_CLUSTER=${LAMPLIGHTER_CLUSTER:-lamplighter}
+KWOK_CLUSTER=${KWOK_NAME:-lamplighter-kwok}
+
+# say MESSAGE...: one line for the person who waits.
+say() { printf '%s\n' "$*" >&2; }
+
+# die MESSAGE...: say what went wrong and stop.
+die() { say "error: $*"; exit 1; }
+
+# phase NAME COMMAND...: run COMMAND and say how many seconds it took; its output is shown only when it fails.
+phase() {
+  local name=$1 log start=$EPOCHREALTIME
+  shift
+  mkdir -p "$cache/log"
+  log=$cache/log/${name//[^a-zA-Z0-9]/-}.log
+  if ! ( set -e; "$@" ) > "$log" 2>&1; then
+    tail -n 40 "$log" >&2
+    die "$name failed; the whole output is in $log"
+  fi
+  printf '%6.1f s  %s\n' "$(bc_seconds "$start" "$EPOCHREALTIME")" "$name" >&2
+}
+
+# bc_seconds START END: the difference of two EPOCHREALTIME values.
+bc_seconds() { awk -v a="$1" -v b="$2" 'BEGIN {print b - a}'; }
+
+# content_hash PATH...: 12 hex digits over the names and bytes of the files below each path, independent of where the checkout lies.
+content_hash() {
+  local path
+  for path; do (cd "$(dirname "$path")" && find "$(basename "$path")" -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum); done | sha256sum | cut -c1-12
+}
