@@ -52,17 +52,25 @@ DnsLabel = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]
 DnsSubdomain = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")]
 ObjectName = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")]
 Duration = Annotated[str, Field(max_length=40, pattern=DURATION)]
-Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\s]+$")]
+Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
 Quantity = Annotated[
     str,
     Field(
         max_length=40,
-        pattern=r"^[0-9]+(\.[0-9]+)?([EPTGMk]i?|[mun]|[eE][0-9]+)?$",
-        json_schema_extra={"x-kubernetes-int-or-string": True},
+        pattern=r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$",
+        json_schema_extra={"x-kubernetes-int-or-string": True, "minimum": 0},
         coerce_numbers_to_str=True,
     ),
 ]
-FileName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^/\s][^\s]*$")]
+FileName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=253,
+        pattern=r"^[A-Za-z0-9._][-A-Za-z0-9._/]*$",
+        json_schema_extra=rules(rule("!self.contains('..')", "a file is named without '..'")),
+    ),
+]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 Timestamp = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"})]
 Text = Annotated[str, Field(max_length=4096)]
@@ -75,8 +83,59 @@ Free = Annotated[dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve
 class Resources(ApiModel):
     """Compute resources of a container, as in a Pod: any resource name, extended ones included."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits)"
+                " || !isQuantity(string(self.requests[name])) || !isQuantity(string(self.limits[name]))"
+                " || !quantity(string(self.requests[name])).isGreaterThan(quantity(string(self.limits[name]))))",
+                "a request must not be greater than the limit of the same resource",
+            )
+        )
+    )
+
     requests: dict[ResourceName, Quantity] = Field(default_factory=dict, max_length=32)
     limits: dict[ResourceName, Quantity] = Field(default_factory=dict, max_length=32)
+
+
+class KeyRef(ApiModel):
+    """A key of a ConfigMap or Secret."""
+
+    name: DnsSubdomain
+    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    optional: bool | None = Field(default=None, description="True: the pod starts without it when it is missing.")
+
+
+class FieldRef(ApiModel):
+    """A field of the pod."""
+
+    field_path: Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class ResourceRef(ApiModel):
+    """A request or limit of the container."""
+
+    resource: Annotated[str, Field(min_length=1, max_length=253)]
+    divisor: Quantity | None = None
+
+
+class EnvVarSource(ApiModel):
+    """Where a value comes from."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.fieldRef), has(self.resourceFieldRef)]"
+                ".exists_one(given, given)",
+                "give exactly one of secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef",
+            )
+        )
+    )
+
+    secret_key_ref: KeyRef | None = None
+    config_map_key_ref: KeyRef | None = None
+    field_ref: FieldRef | None = None
+    resource_field_ref: ResourceRef | None = None
 
 
 class EnvVar(ApiModel):
@@ -94,15 +153,22 @@ class EnvVar(ApiModel):
 
     name: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z_][-._A-Za-z0-9]*$")]
     value: Annotated[str, Field(max_length=32768)] | None = None
-    value_from: Free | None = Field(
-        default=None, description="As in a Pod: secretKeyRef, configMapKeyRef, fieldRef ..."
-    )
+    value_from: EnvVarSource | None = None
 
 
 class TemplateMetadata(ApiModel):
     """Labels and annotations that are added to the pods."""
 
-    labels: dict[ResourceName, LabelValue] = Field(default_factory=dict, max_length=64)
+    labels: dict[ResourceName, LabelValue] = Field(
+        default_factory=dict,
+        max_length=64,
+        json_schema_extra=rules(
+            rule(
+                "self.all(key, !key.startsWith('lamplighter.dev/') && key != 'app.kubernetes.io/managed-by')",
+                "labels lamplighter.dev/* and app.kubernetes.io/managed-by are set by the operator",
+            )
+        ),
+    )
     annotations: dict[ResourceName, Annotated[str, Field(max_length=65536)]] = Field(
         default_factory=dict, max_length=64
     )

@@ -54,7 +54,7 @@ class ModelSource(ApiModel):
                 max_length=1024,
                 json_schema_extra=rules(
                     rule(
-                        "self.matches('^pvc://[a-z0-9]([-.a-z0-9]*[a-z0-9])?/[^ ]+$') && !self.contains('..')",
+                        "self.matches('^pvc://[a-z0-9]([-.a-z0-9]*[a-z0-9])?/[^ ]+[.]mar$') && !self.contains('..')",
                         "spec.model.uri must be pvc://<claim>/<path to the .mar>",
                     )
                 ),
@@ -75,9 +75,19 @@ class Runtime(ApiModel):
     job_queue_size: int = Field(default=100, ge=1, le=100000)
     response_timeout: Duration = "60s"
     config: dict[
-        Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z][A-Za-z0-9_.]*$")],
+        Annotated[str, Field(max_length=128)],
         Annotated[str, Field(max_length=1024, pattern=r"^[^\n\r]*$")],
-    ] = Field(default_factory=dict, max_length=64, description="More lines for TorchServe's config.properties.")
+    ] = Field(
+        default_factory=dict,
+        max_length=64,
+        description="More lines for TorchServe's config.properties.",
+        json_schema_extra=rules(
+            rule(
+                "self.all(key, key.matches('^[A-Za-z][A-Za-z0-9_]*$'))",
+                "a key of spec.runtime.config is a setting of TorchServe, such as prefer_direct_buffer",
+            )
+        ),
+    )
 
 
 class DeploymentSpec(ApiModel):

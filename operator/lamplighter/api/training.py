@@ -41,7 +41,11 @@ class Output(ApiModel):
             rule(
                 "!has(self.claimName) || !has(self.storageClassName)",
                 "storageClassName is for the claim that the operator makes; leave it out when claimName names one",
-            )
+            ),
+            rule(
+                "!has(self.accessModes) || !('ReadWriteOncePod' in self.accessModes) || size(self.accessModes) == 1",
+                "ReadWriteOncePod cannot be combined with another access mode",
+            ),
         )
     )
 
@@ -60,9 +64,22 @@ class Output(ApiModel):
 
 
 class Package(ApiModel):
-    """How the trained model becomes a TorchServe archive (.mar). Files are looked for in the source, then the output."""
+    """How the model becomes a TorchServe archive (.mar). Files are looked for in the source, then the output."""
 
-    handler: FileName = Field(description="A file, or one of TorchServe's own handlers, such as image_classifier.")
+    handler: Annotated[
+        FileName,
+        Field(
+            json_schema_extra=rules(
+                rule("!self.contains('..')", "a file is named without '..'"),
+                rule(
+                    "self.endsWith('.py') || "
+                    "self in ['image_classifier', 'image_segmenter', 'object_detector', 'text_classifier']",
+                    "spec.package.handler is a Python file such as handler.py, or one of TorchServe's own: "
+                    "image_classifier, image_segmenter, object_detector, text_classifier",
+                ),
+            )
+        ),
+    ]
     model_file: FileName | None = Field(default=None, description="The file that defines the model's class.")
     weights: FileName = Field(default="model.pt", description="The file with the state_dict that the script wrote.")
     extra_files: Annotated[list[FileName], Field(max_length=64)] = Field(default_factory=list)
@@ -92,6 +109,10 @@ class TrainingSpec(ApiModel):
             rule(
                 "!has(self.nodes) || !has(self.procsPerNode) || self.nodes * self.procsPerNode <= 16384",
                 "spec.nodes times spec.procsPerNode must be at most 16384 processes",
+            ),
+            rule(
+                "self.nodes == 1 || !('ReadWriteOncePod' in self.output.accessModes)",
+                "spec.output.accessModes: ReadWriteOncePod is for one pod; with several nodes take ReadWriteMany",
             ),
         )
     )
@@ -193,14 +214,12 @@ class Run(ApiModel):
     stage: Annotated[str, Field(max_length=63)]
     attempt: int = Field(default=1, ge=1)
     job: Annotated[str, Field(max_length=63)] = Field(description="The Job of this stage and attempt.")
-    model_path: Annotated[str, Field(max_length=1024)] = Field(
-        default="", description="Folder of this run in the output volume."
-    )
+    claim_name: Annotated[str, Field(max_length=253)] = Field(description="The volume that this run writes to.")
+    path: Annotated[str, Field(max_length=1024)] = Field(description="The folder of this run in that volume.")
     artifact: Artifact | None = None
     failure: Failure | None = None
     start_time: Timestamp
     completion_time: Timestamp | None = None
-    cleaned_up: bool = Field(default=False, description="True once ttlAfterFinished removed the Jobs of this run.")
 
 
 class LastHandled(ApiModel):

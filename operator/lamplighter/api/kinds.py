@@ -1,0 +1,80 @@
+"""The two kinds as Kubernetes sees them: names, subresources, and what ``kubectl get`` shows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from lamplighter.api.deployment import ModelDeployment
+from lamplighter.api.training import ModelTraining
+
+Column = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a CustomResourceDefinition says beside its schema."""
+
+    model: type[BaseModel]
+    plural: str
+    short_name: str
+    columns: tuple[Column, ...]
+    subresources: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The kind as users write it: ModelTraining."""
+        return self.model.__name__
+
+
+def column(name: str, path: str, kind: str = "string", wide: bool = False) -> Column:
+    """A column of ``kubectl get``; a wide one is shown with ``-o wide`` only."""
+    return {"name": name, "type": kind, "jsonPath": path, **({"priority": 1} if wide else {})}
+
+
+_MESSAGE = column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True)
+_AGE = column("Age", ".metadata.creationTimestamp", "date")
+
+KINDS = (
+    Kind(
+        model=ModelTraining,
+        plural="modeltrainings",
+        short_name="mt",
+        columns=(
+            column("State", ".status.state"),
+            column("Run", ".status.run.number", "integer"),
+            column("Stage", ".status.run.stage"),
+            column("Attempt", ".status.run.attempt", "integer"),
+            column("Nodes", ".spec.nodes", "integer"),
+            column("Model", ".status.latest.artifact.uri"),
+            column("Digest", ".status.latest.artifact.sha256", wide=True),
+            _MESSAGE,
+            _AGE,
+        ),
+        subresources={"status": {}},
+    ),
+    Kind(
+        model=ModelDeployment,
+        plural="modeldeployments",
+        short_name="md",
+        columns=(
+            column("State", ".status.state"),
+            column("Ready", ".status.readyReplicas", "integer"),
+            column("Replicas", ".status.replicas", "integer"),
+            column("Revision", ".status.stable.revision"),
+            column("Training", ".status.stable.model.training"),
+            column("Run", ".status.stable.model.run", "integer"),
+            column("Endpoint", ".status.endpoint", wide=True),
+            _MESSAGE,
+            _AGE,
+        ),
+        subresources={
+            "status": {},
+            "scale": {
+                "specReplicasPath": ".spec.replicas",
+                "statusReplicasPath": ".status.replicas",
+                "labelSelectorPath": ".status.selector",
+            },
+        },
+    ),
+)
