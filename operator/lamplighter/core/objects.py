@@ -1,0 +1,63 @@
+"""Kubernetes objects as plain dicts, and the few questions that everybody asks them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+Obj = dict[str, Any]
+"""A Kubernetes object, shaped like its YAML."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Points at one object. ``uid`` guards a delete or a patch against a newer object of the same name."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+def ref(obj: Obj) -> Ref:
+    """The reference of an object, with its uid when it has one."""
+    meta = obj["metadata"]
+    return Ref(obj["kind"], meta["namespace"], meta["name"], meta.get("uid"))
+
+
+def controller_uid(obj: Obj) -> str | None:
+    """The uid of the owner that controls the object."""
+    for owner in obj["metadata"].get("ownerReferences", ()):
+        if owner.get("controller"):
+            return str(owner["uid"])
+    return None
+
+
+def labels(obj: Obj) -> dict[str, str]:
+    """The object's labels; empty when it has none."""
+    return obj["metadata"].get("labels") or {}
+
+
+def annotations(obj: Obj) -> dict[str, str]:
+    """The object's annotations; empty when it has none."""
+    return obj["metadata"].get("annotations") or {}
+
+
+def condition(obj: Obj, kind: str) -> Obj | None:
+    """The condition of this type when it is True, otherwise None."""
+    for entry in obj.get("status", {}).get("conditions") or ():
+        if entry["type"] == kind and entry["status"] == "True":
+            return dict(entry)
+    return None
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with whole seconds, as Kubernetes writes it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str) -> datetime:
+    """The reverse of :func:`timestamp`; fractions of a second are accepted."""
+    return datetime.fromisoformat(text)

@@ -1,0 +1,135 @@
+"""What a pod says about why it does not run, or why it ended. Pure: reads the pod's status, nothing else."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lamplighter.api.training import Failure
+from lamplighter.core.objects import Obj
+
+_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_SIGNALLED = frozenset({137, 143})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The JSON that our programs leave in the termination message, or the plain text that others leave."""
+
+    reason: str | None
+    message: str
+    data: dict[str, Any]
+
+
+def report(text: str) -> Report:
+    """Read a termination message. Anything that is not our JSON is taken as log lines: the last one counts."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        lines = [line for line in text.splitlines() if line.strip()]
+        return Report(None, lines[-1].strip() if lines else "", {})
+    reason = data.get("reason")
+    return Report(
+        reason if isinstance(reason, str) and reason.isalnum() else None, str(data.get("message") or ""), data
+    )
+
+
+def containers(pod: Obj) -> Iterator[Obj]:
+    """The statuses of all containers, init containers first."""
+    status = pod.get("status", {})
+    yield from status.get("initContainerStatuses") or ()
+    yield from status.get("containerStatuses") or ()
+
+
+def terminated(container: Obj) -> Obj | None:
+    """How the container ended: now, or the last time when it was started again."""
+    for state in (container.get("state"), container.get("lastState")):
+        if state and "terminated" in state:
+            return dict(state["terminated"])
+    return None
+
+
+def failure(pod: Obj) -> Failure | None:
+    """Why a container of this pod ended with an error; None when none did."""
+    for container in containers(pod):
+        end = terminated(container)
+        if end is not None and end.get("exitCode") != 0:
+            return _ended(pod, container["name"], end)
+    status = pod.get("status", {})
+    if status.get("phase") == "Failed":
+        reason = status.get("reason") or "PodFailed"
+        message = status.get("message") or f"pod {_name(pod)} failed and says nothing more"
+        return _failure(pod, reason, message)
+    return None
+
+
+def first_failure(pods: Iterable[Obj]) -> Failure | None:
+    """The failure that came first: the others of a gang are often only its echo (SIGTERM, lost connection)."""
+    found: list[tuple[bool, str, Failure]] = []
+    for pod in pods:
+        cause = failure(pod)
+        if cause is not None:
+            echo = cause.exit_code in _SIGNALLED and cause.reason != "OOMKilled"
+            found.append((echo, _ended_at(pod), cause))
+    return min(found, key=lambda entry: entry[:2])[2] if found else None
+
+
+def obstacle(pod: Obj) -> Failure | None:
+    """Why a pod does not start: cannot be scheduled, image, configuration, volume; None when nothing is known."""
+    for container in containers(pod):
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        reason, message = waiting.get("reason", ""), waiting.get("message") or "no details"
+        if reason in _IMAGE:
+            return _failure(
+                pod,
+                "ImagePullFailed",
+                f"container {container['name']} cannot pull {container.get('image')}: {message}. "
+                "Check the image's name, its registry and imagePullSecrets",
+            )
+        if reason in _CONFIG:
+            return _failure(pod, "ContainerConfigError", f"container {container['name']} cannot start: {message}")
+    for entry in pod.get("status", {}).get("conditions") or ():
+        if entry["type"] == "PodScheduled" and entry["status"] == "False":
+            return _failure(pod, "Unschedulable", f"pod {_name(pod)} cannot be scheduled: {entry.get('message', '')}")
+    return None
+
+
+def _ended(pod: Obj, container: str, end: Obj) -> Failure:
+    said = report(end.get("message") or "")
+    code = end.get("exitCode")
+    if end.get("reason") == "OOMKilled":
+        return _failure(
+            pod,
+            "OOMKilled",
+            f"container {container} of pod {_name(pod)} used more memory than its limit. Raise the memory limit, or "
+            "lower the batch size or the number of data workers",
+            code,
+        )
+    what = f"container {container} of pod {_name(pod)} ended with exit code {code}"
+    if end.get("reason") in ("StartError", "ContainerCannotRun"):
+        return _failure(
+            pod, "ContainerCannotRun", f"{what}: {said.message or 'its command could not be started'}", code
+        )
+    return _failure(pod, said.reason or "UserError", f"{what}: {said.message or 'no last words'}", code)
+
+
+def _failure(pod: Obj, reason: str, message: str, code: int | None = None) -> Failure:
+    return Failure(
+        reason=reason[:128],
+        message=message[:4096],
+        pod=_name(pod),
+        node=(pod.get("spec") or {}).get("nodeName"),
+        exit_code=code,
+    )
+
+
+def _name(pod: Obj) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def _ended_at(pod: Obj) -> str:
+    ends = [end["finishedAt"] for c in containers(pod) if (end := terminated(c)) and end.get("finishedAt")]
+    return min(ends, default="9999")

@@ -1,0 +1,1 @@
+"""What a ModelDeployment means: from a snapshot to a plan. Pure."""

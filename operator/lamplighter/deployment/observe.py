@@ -1,0 +1,47 @@
+"""How a revision is doing: ready pods, or what keeps them from being ready."""
+
+from dataclasses import dataclass
+
+from lamplighter.api.training import Failure
+from lamplighter.core import pods
+from lamplighter.core.naming import REVISION
+from lamplighter.core.objects import Obj
+from lamplighter.core.plan import Snapshot
+from lamplighter.deployment.revision import object_name
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Pods of a revision. ``complete``: as many as wanted are ready, and the controller has seen the wanted number."""
+
+    ready: int
+    wanted: int
+    complete: bool
+    obstacle: Failure | None
+
+
+def health(snapshot: Snapshot, revision: str) -> Health:
+    """Judge a revision by its Deployment and its pods."""
+    deployment = snapshot.owned("Deployment", object_name(snapshot.name, revision))
+    if deployment is None:
+        return Health(0, 0, False, None)
+    wanted, ready = deployment["spec"].get("replicas", 1), _ready(deployment)
+    observed = deployment.get("status", {}).get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
+    complete = observed and ready >= wanted
+    return Health(ready, wanted, complete, None if complete else _obstacle(snapshot, revision))
+
+
+def _ready(deployment: Obj) -> int:
+    return int(deployment.get("status", {}).get("readyReplicas", 0))
+
+
+def _obstacle(snapshot: Snapshot, revision: str) -> Failure | None:
+    """The first thing that a pod of the revision complains of: a container that ended tells more than one that waits."""
+    its_pods = snapshot.all_owned("Pod", **{REVISION: revision})
+    waiting = [pod for pod in its_pods if not _pod_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+    return pods.first_failure(waiting) or next((o for pod in waiting if (o := pods.obstacle(pod))), None)
+
+
+def _pod_ready(pod: Obj) -> bool:
+    entries = pod.get("status", {}).get("conditions") or ()
+    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in entries)

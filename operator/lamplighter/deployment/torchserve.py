@@ -1,0 +1,112 @@
+"""Everything the operator knows about TorchServe: the pod that serves a model, and when it is ready.
+
+TorchServe's own /ping says 'healthy' while workers load or crash, so the pod's readiness is asked of
+lamplighter-serve (port 8090), which looks at the workers and has the packaged example predicted once.
+"""
+
+from typing import Any
+
+from lamplighter.api.common import seconds
+from lamplighter.core.objects import Obj
+from lamplighter.core.podtemplate import override
+from lamplighter.deployment.model import claim_and_path
+from lamplighter.deployment.revision import Revision
+
+INFERENCE, METRICS, HEALTH = 8080, 8082, 8090
+DRAIN_SECONDS = 5
+"""How long a pod goes on serving after it was told to stop, until no router or kube-proxy sends to it any more."""
+GRACE_SECONDS = 60
+_MODELS, _STORE = "/lamplighter/models", "/lamplighter/store"
+_USER = 1000
+_LOCKED: Obj = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+
+
+def pod(name: str, revision: Revision, labels: dict[str, str], default_image: str) -> Obj:
+    """The pod template of a revision, with the user's overrides.
+
+    ``name`` is the model's name in the URL: ``/predictions/<name>``. An init container checks the archive's digest
+    before TorchServe sees it, for an archive executes code.
+    """
+    runtime = revision.runtime
+    image = runtime.image or default_image
+    claim, path = claim_and_path(revision.model.uri)
+    common = {"image": image, "securityContext": _LOCKED, "terminationMessagePolicy": "FallbackToLogsOnError"}
+    store = {"name": "store", "mountPath": _STORE}
+    tmp = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 (a volume of the pod's own)
+    where = {"LAMPLIGHTER_MODEL_NAME": name, "LAMPLIGHTER_MODEL_STORE": _STORE}
+    fetch = {
+        **common,
+        "name": "fetch",
+        "command": ["lamplighter-fetch"],
+        "env": _env(
+            **where,
+            LAMPLIGHTER_MODEL_PATH=f"{_MODELS}/{path}",
+            LAMPLIGHTER_MODEL_SHA256=revision.model.sha256,
+        ),
+        "volumeMounts": [{"name": "models", "mountPath": _MODELS, "readOnly": True}, store, tmp],
+    }
+    serve = {
+        **common,
+        "name": "torchserve",
+        "command": ["lamplighter-serve"],
+        "env": _env(
+            **where,
+            LAMPLIGHTER_WORKERS=runtime.workers,
+            LAMPLIGHTER_BATCH_SIZE=runtime.batch_size,
+            LAMPLIGHTER_MAX_BATCH_DELAY_MS=round(seconds(runtime.max_batch_delay) * 1000),
+            LAMPLIGHTER_JOB_QUEUE_SIZE=runtime.job_queue_size,
+            LAMPLIGHTER_RESPONSE_TIMEOUT_S=max(1, round(seconds(runtime.response_timeout))),
+            LAMPLIGHTER_TORCHSERVE_CONFIG="\n".join(f"{key}={value}" for key, value in sorted(runtime.config.items())),
+        ),
+        "ports": [
+            {"name": "inference", "containerPort": INFERENCE},
+            {"name": "metrics", "containerPort": METRICS},
+            {"name": "health", "containerPort": HEALTH},
+        ],
+        "resources": revision.resources.model_dump(),
+        "readinessProbe": _probe("/ready", periodSeconds=2, failureThreshold=2),
+        "livenessProbe": _probe("/live", periodSeconds=10, failureThreshold=6),
+        "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
+        "volumeMounts": [store, tmp],
+    }
+    built = {
+        "metadata": {"labels": labels},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": _USER,
+                "runAsGroup": _USER,
+                "fsGroup": _USER,
+                "fsGroupChangePolicy": "OnRootMismatch",
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "initContainers": [fetch],
+            "containers": [serve],
+            "volumes": [
+                {"name": "models", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}},
+                {"name": "store", "emptyDir": {}},
+                {"name": "tmp", "emptyDir": {}},
+            ],
+        },
+    }
+    return override(built, revision.template)
+
+
+def endpoint(service: str, namespace: str) -> str:
+    """The URL that predicts."""
+    return f"http://{service}.{namespace}.svc/predictions/{service}"
+
+
+def _env(**variables: object) -> list[Obj]:
+    return [{"name": name, "value": str(value)} for name, value in variables.items()]
+
+
+def _probe(path: str, **timing: Any) -> Obj:
+    return {"httpGet": {"path": path, "port": HEALTH}, "timeoutSeconds": 5, **timing}

@@ -1,0 +1,1 @@
+"""What a ModelTraining means: from a snapshot to a plan. Pure."""

@@ -1,0 +1,70 @@
+"""Freezing what a run was started with: its spec in a ControllerRevision, its source in an immutable ConfigMap.
+
+Attempt 2 runs the code of attempt 1, whatever was edited in between, and 'did the spec change?' is answered by
+comparing parsed specs: a newer operator with new defaults sees no change where the user made none.
+"""
+
+from lamplighter.api.training import TrainingSpec
+from lamplighter.core.errors import TerminalError
+from lamplighter.core.naming import RUN, child, child_labels
+from lamplighter.core.objects import Obj
+from lamplighter.core.plan import Snapshot
+
+_CONTROLS = ("suspend", "on_change", "ttl_after_finished", "history_limit")
+"""Fields that steer the training as a whole; changing them starts no new run."""
+
+
+def essence(spec: TrainingSpec) -> TrainingSpec:
+    """The part of the spec that a run depends on; the rest is reset to its defaults."""
+    fields = TrainingSpec.model_fields
+    return spec.model_copy(update={name: fields[name].default for name in _CONTROLS})
+
+
+def name(training: str, run: int) -> str:
+    """Name of the ControllerRevision and of the source copy of a run."""
+    return f"{training}-{run}"
+
+
+def revision(owner: Obj, run: int) -> Obj:
+    """The ControllerRevision that keeps the user's spec of this run as it was written."""
+    own = child(owner, "apps/v1", "ControllerRevision", name(owner["metadata"]["name"], run), _labels(owner, run))
+    aliases = {TrainingSpec.model_fields[field].alias for field in _CONTROLS}
+    kept = {key: value for key, value in owner["spec"].items() if key not in aliases}
+    return {**own, "data": {"spec": kept}, "revision": run}
+
+
+def frozen_spec(snapshot: Snapshot, run: int) -> TrainingSpec | None:
+    """The spec that a run was started with; None when its ControllerRevision is gone."""
+    kept = snapshot.owned("ControllerRevision", name(snapshot.name, run))
+    return None if kept is None else essence(TrainingSpec.model_validate(kept["data"]["spec"]))
+
+
+def source_copy(snapshot: Snapshot, spec: TrainingSpec, run: int) -> Obj | None:
+    """The immutable copy of the source of this run; None when the scripts are in the image.
+
+    Raises:
+        TerminalError: the ConfigMap, or the entrypoint in it, does not exist.
+    """
+    if spec.source is None:
+        return None
+    config_map = spec.source.config_map
+    original = snapshot.related.get(("ConfigMap", config_map))
+    if original is None:
+        raise TerminalError(
+            "SourceNotFound",
+            f"spec.source.configMap: there is no ConfigMap {config_map} in namespace {snapshot.namespace}. Create it; "
+            "the training starts by itself then",
+        )
+    files = sorted({*(original.get("data") or {}), *(original.get("binaryData") or {})})
+    if spec.entrypoint not in files:
+        raise TerminalError(
+            "EntrypointNotFound",
+            f"spec.entrypoint: {spec.entrypoint} is not in ConfigMap {config_map} "
+            f"(it has: {', '.join(files[:20]) or 'nothing'}). Correct the name or add the file",
+        )
+    copy = child(snapshot.obj, "v1", "ConfigMap", name(snapshot.name, run), _labels(snapshot.obj, run), immutable=True)
+    return copy | {key: original[key] for key in ("data", "binaryData") if original.get(key)}
+
+
+def _labels(owner: Obj, run: int) -> dict[str, str]:
+    return child_labels(owner, **{RUN: str(run)})

@@ -1,0 +1,61 @@
+"""Where a run writes: the claim, the folder in it, and the URI of the model there."""
+
+from lamplighter.api.training import TrainingSpec
+from lamplighter.core.errors import TerminalError
+from lamplighter.core.naming import MANAGED_BY, MANAGER, OWNER_LABEL
+from lamplighter.core.objects import Obj, labels
+from lamplighter.core.plan import Snapshot
+
+MOUNT = "/lamplighter/output"
+ARCHIVE = "model.mar"
+
+
+def claim_name(training: str, spec: TrainingSpec) -> str:
+    """The user's claim, or the one that the operator makes."""
+    return spec.output.claim_name or f"{training}-models"
+
+
+def path(owner: Obj, run: int) -> str:
+    """The folder of a run. It carries the uid: a training that is made again never overwrites a served model."""
+    meta = owner["metadata"]
+    return f"{meta['name']}-{meta['uid'][:8]}/run-{run}"
+
+
+def uri(claim: str, folder: str) -> str:
+    """The URI of the packaged model of a run."""
+    return f"pvc://{claim}/{folder}/{ARCHIVE}"
+
+
+def claim(snapshot: Snapshot, spec: TrainingSpec) -> Obj | None:
+    """The claim to create; None when the user named one or ours is already there.
+
+    It has no owner: models outlive the training that made them.
+
+    Raises:
+        TerminalError: a claim of that name belongs to something else.
+    """
+    if spec.output.claim_name:
+        return None
+    name = claim_name(snapshot.name, spec)
+    mine = {MANAGED_BY: MANAGER, OWNER_LABEL["ModelTraining"]: snapshot.name}
+    existing = snapshot.children.get(("PersistentVolumeClaim", name))
+    if existing is not None:
+        if not mine.items() <= labels(existing).items():
+            raise TerminalError(
+                "ClaimNotOurs",
+                f"PersistentVolumeClaim {name} exists and is not Lamplighter's. Name it in spec.output.claimName to "
+                "write to it, or rename it",
+            )
+        return None
+    body: Obj = {
+        "accessModes": list(spec.output.access_modes),
+        "resources": {"requests": {"storage": spec.output.size}},
+    }
+    if spec.output.storage_class_name:
+        body["storageClassName"] = spec.output.storage_class_name
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": snapshot.namespace, "labels": mine},
+        "spec": body,
+    }

@@ -1,0 +1,31 @@
+"""The pod of the package stage: one small container that turns the run's output into a TorchServe archive."""
+
+import json
+
+from lamplighter.api.training import Package
+from lamplighter.core.objects import Obj
+from lamplighter.core.podtemplate import override
+from lamplighter.training.stage import StageRun, variable
+
+_POD_WIDE = frozenset({"containers", "initContainers"})
+
+
+def pod(own: StageRun) -> Obj:
+    """The pod template of the package stage; the user's overrides apply as far as they concern the whole pod."""
+    package = own.spec.package
+    if package is None:
+        raise ValueError("a run without spec.package has no package stage")
+    container = {
+        "name": "package",
+        "command": ["lamplighter-package"],
+        "env": [*own.environment(), variable("LAMPLIGHTER_PACKAGE", _arguments(own, package))],
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
+    }
+    template = own.spec.template
+    pod_wide = {key: value for key, value in template.spec.items() if key not in _POD_WIDE}
+    return override(own.pod(container), template.model_copy(update={"spec": pod_wide}))
+
+
+def _arguments(own: StageRun, package: Package) -> str:
+    model_name = {"modelName": own.owner["metadata"]["name"]}
+    return json.dumps({**model_name, **package.model_dump()}, sort_keys=True)

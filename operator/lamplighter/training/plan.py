@@ -1,0 +1,78 @@
+"""The plan of a ModelTraining: one page that says what happens when. Pure."""
+
+from datetime import datetime
+
+from lamplighter.api.training import ModelTraining, OnChange, RunState
+from lamplighter.core.errors import TerminalError
+from lamplighter.core.naming import RETRAIN
+from lamplighter.core.objects import Ref, annotations
+from lamplighter.core.plan import Plan, Snapshot
+from lamplighter.training import freeze, verdict
+from lamplighter.training.progress import advance, supersede
+from lamplighter.training.start import start, unrecorded_jobs
+from lamplighter.training.tidy import tidy
+from lamplighter.training.verdict import TrainingView
+
+SOURCE_POLL = 10.0
+"""Seconds between looks at a source that was missing or wrong: users' ConfigMaps are read, not watched."""
+
+
+def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
+    """What a plan needs beyond the watched children: a source that is not copied yet, a Job that seems to be gone."""
+    view = _view(snapshot, now)
+    run, source = view.status.run, view.spec.source
+    if run is not None and not run.state.final:
+        jobs = [run.job]
+    elif _wants_run(view):
+        jobs = unrecorded_jobs(snapshot, run.number if run else 0)
+    else:
+        return []
+    missing = [Ref("Job", snapshot.namespace, name) for name in jobs if snapshot.owned("Job", name) is None]
+    starting = run is None or run.state.final
+    return [*missing, *([Ref("ConfigMap", snapshot.namespace, source.config_map)] if starting and source else [])]
+
+
+def plan(snapshot: Snapshot, now: datetime) -> Plan:
+    """What to do about a training now."""
+    if "deletionTimestamp" in snapshot.obj["metadata"]:
+        return Plan()
+    view = _view(snapshot, now)
+    run = view.status.run
+    try:
+        if run is not None and not run.state.final:
+            if view.spec.on_change is OnChange.RESTART and _changed(view):
+                return supersede(view, run)
+            return tidy(view, advance(view, run))
+        if _wants_run(view):
+            return start(view)
+    except TerminalError as error:
+        return verdict.blocked(view, error, SOURCE_POLL)
+    return tidy(view, view.plan(view.draft()))
+
+
+def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again: float) -> Plan:
+    """What to write when the API server refused what was planned."""
+    return verdict.blocked(_view(snapshot, now), error, look_again)
+
+
+def _view(snapshot: Snapshot, now: datetime) -> TrainingView:
+    parsed = ModelTraining.model_validate(snapshot.obj)
+    return TrainingView(snapshot, parsed.spec, parsed.status, now)
+
+
+def _wants_run(view: TrainingView) -> bool:
+    """True for the first run, after a stop for a changed spec, for a changed spec, for a new retrain annotation."""
+    run = view.status.run
+    if run is None or run.state is RunState.SUPERSEDED:
+        return True
+    if view.spec.on_change is not OnChange.IGNORE and _changed(view):
+        return True
+    request = annotations(view.snapshot.obj).get(RETRAIN)
+    return request is not None and request[:256] != view.status.last_handled.retrain
+
+
+def _changed(view: TrainingView) -> bool:
+    """True when the spec differs from what the current run was started with. A lost revision counts as unchanged."""
+    run = view.status.run
+    frozen = freeze.frozen_spec(view.snapshot, run.number) if run else None
+    return frozen is not None and frozen != freeze.essence(view.spec)

@@ -1,0 +1,83 @@
+"""Starting a run: freeze what it depends on, then create the first stage's Job and what its pods need."""
+
+from lamplighter.api.training import Run, TrainingSpec
+from lamplighter.core.naming import RETRAIN, RUN
+from lamplighter.core.objects import Obj, annotations, labels, timestamp
+from lamplighter.core.plan import Plan, Snapshot
+from lamplighter.training import freeze, output, stages
+from lamplighter.training.stage import StageRun
+from lamplighter.training.verdict import TrainingView, under_way
+
+
+def start(view: TrainingView) -> Plan:
+    """Begin the next run.
+
+    The revision goes first: should we die between it and the Job, the run still begins with the spec that was frozen.
+
+    Raises:
+        TerminalError: the source or the output volume cannot be used.
+    """
+    snapshot, status = view.snapshot, view.draft()
+    number, frozen = _number(view)
+    spec = frozen or freeze.essence(view.spec)
+    first = stages.of(spec)[0]
+    run = Run(
+        number=number,
+        stage=first,
+        job=stages.job_name(snapshot.name, number, first, 1),
+        claim_name=output.claim_name(snapshot.name, spec),
+        path=output.path(snapshot.obj, number),
+        start_time=timestamp(view.now),
+    )
+    keep: list[Obj] = [] if frozen else [freeze.revision(snapshot.obj, number)]
+    if snapshot.owned("ConfigMap", freeze.name(snapshot.name, number)) is None:
+        copy = freeze.source_copy(snapshot, spec, number)
+        keep += [copy] if copy else []
+    claim = output.claim(snapshot, spec)
+    children = [*stage_children(snapshot, run, spec, suspend=view.spec.suspend), *([claim] if claim else [])]
+    status.last_handled.retrain = (annotations(snapshot.obj).get(RETRAIN) or "")[:256] or None
+    under_way(view, status, run, "its Job was created")
+    return view.plan(status, create=(tuple(keep), tuple(children)))
+
+
+def unrecorded_jobs(snapshot: Snapshot, last_run: int) -> list[str]:
+    """Jobs that a start which was cut short may have left: those of revisions that the status knows nothing of."""
+    return [
+        stages.job_name(snapshot.name, number, stages.TRAIN, 1)
+        for revision in snapshot.all_owned("ControllerRevision")
+        if (number := int(labels(revision)[RUN])) > last_run
+    ]
+
+
+def _number(view: TrainingView) -> tuple[int, TrainingSpec | None]:
+    """The next run's number, and its spec if it is frozen already.
+
+    A start that was cut short is continued with what it froze. If it got no Job and the spec is another one by now
+    (the first may have been refused), it is passed over.
+    """
+    number = view.status.run.number + 1 if view.status.run else 1
+    while (frozen := freeze.frozen_spec(view.snapshot, number)) is not None:
+        job = stages.job_name(view.snapshot.name, number, stages.of(frozen)[0], 1)
+        begun = view.snapshot.owned("Job", job) or view.snapshot.related.get(("Job", job))
+        if begun or frozen == freeze.essence(view.spec):
+            return number, frozen
+        number += 1
+    return number, None
+
+
+def stage_children(snapshot: Snapshot, run: Run, spec: TrainingSpec, *, suspend: bool) -> list[Obj]:
+    """The Job of the run's current stage and attempt, and its Service, as far as they do not exist."""
+    own = StageRun(
+        owner=snapshot.obj,
+        spec=spec,
+        run=run.number,
+        stage=run.stage,
+        attempt=run.attempt,
+        job=run.job,
+        labels=stages.labels(snapshot.obj, run.number, run.stage, run.attempt),
+        claim=run.claim_name,
+        path=run.path,
+        source=freeze.name(snapshot.name, run.number) if spec.source else None,
+    )
+    wanted = [stages.job(own, suspend), stages.service(own)]
+    return [obj for obj in wanted if obj is not None and snapshot.owned(obj["kind"], obj["metadata"]["name"]) is None]

@@ -1,0 +1,88 @@
+"""Writing down how a run stands: state, conditions, history, and the events of the transitions."""
+
+from lamplighter.api.training import Artifact, Failure, Run, RunRecord, RunState, TrainingSpec, TrainingStatus
+from lamplighter.core.errors import TerminalError
+from lamplighter.core.objects import timestamp
+from lamplighter.core.plan import Event, Plan
+from lamplighter.core.view import View
+from lamplighter.training.stages import TRAIN
+
+TrainingView = View[TrainingSpec, TrainingStatus]
+
+_STALLING = frozenset({"ImagePullFailed", "ContainerConfigError"})
+"""Obstacles that do not go away by waiting."""
+
+
+def under_way(view: TrainingView, status: TrainingStatus, run: Run, message: str) -> None:
+    """Put a run that is not over into the status. Its ``failure``, if any, is the obstacle it waits for."""
+    obstacle = run.failure.reason if run.failure else None
+    stage = "" if run.stage == TRAIN else run.stage.capitalize()
+    status.run = run
+    status.state = obstacle or f"{stage}{run.state.value}"
+    view.summarize(
+        status,
+        ready=False,
+        progressing=run.state is not RunState.SUSPENDED,
+        stalled=obstacle in _STALLING,
+        reason=obstacle or run.state.value,
+        message=f"run {run.number}, stage {run.stage}, attempt {run.attempt}: {message}",
+    )
+
+
+def ended(
+    view: TrainingView, run: Run, state: RunState, *, artifact: Artifact | None = None, failure: Failure | None = None
+) -> Plan:
+    """End a run for good and remember it."""
+    status = view.draft()
+    status.run = run.model_copy(
+        update={"state": state, "artifact": artifact, "failure": failure, "completion_time": timestamp(view.now)}
+    )
+    record = RunRecord(
+        run=run.number,
+        state=state,
+        artifact=artifact,
+        failure=failure,
+        start_time=run.start_time,
+        completion_time=status.run.completion_time,
+    )
+    status.history = [*(entry for entry in status.history if entry.run != run.number), record]
+    status.history = status.history[-view.spec.history_limit :]
+    if artifact is not None:
+        status.latest = record
+    status.state = state.value
+    message = _sentence(run, artifact, failure)
+    succeeded = state is RunState.SUCCEEDED
+    reason = failure.reason if failure else state.value
+    view.summarize(
+        status,
+        ready=succeeded,
+        progressing=state is RunState.SUPERSEDED,
+        stalled=not succeeded and state is not RunState.SUPERSEDED,
+        reason=reason,
+        message=message,
+    )
+    event = Event("Normal" if succeeded or state is RunState.SUPERSEDED else "Warning", f"Run{state.value}", message)
+    return view.plan(status, events=(event,))
+
+
+def blocked(view: TrainingView, error: TerminalError, look_again: float) -> Plan:
+    """No run can be started until the user changes something."""
+    status = view.draft()
+    status.state = error.reason
+    view.summarize(
+        status,
+        ready=False,
+        progressing=False,
+        stalled=True,
+        reason=error.reason,
+        message=str(error),
+    )
+    return view.plan(status, events=(Event("Warning", error.reason, str(error)),), requeue_after=look_again)
+
+
+def _sentence(run: Run, artifact: Artifact | None, failure: Failure | None) -> str:
+    if failure is not None:
+        return f"run {run.number}, stage {run.stage}, attempt {run.attempt}: {failure.message}"
+    if artifact is not None:
+        return f"run {run.number} succeeded: {artifact.uri}, sha256 {artifact.sha256}"
+    return f"run {run.number} succeeded; without spec.package there is no archive to deploy"
