@@ -1,0 +1,146 @@
+"""ModelTrainings that the API accepts and refuses; the unit and the integration tests share these tables."""
+
+from typing import Any
+
+from tests.samples.objects import Invalid, Obj, Valid, training
+
+NAME = "metadata.name becomes the name of Jobs and Services: at most 40 characters"
+PACKAGE = {"handler": "handler.py"}
+
+
+def env(**variable: Any) -> list[Obj]:
+    """An environment of one variable."""
+    return [{"name": "SEED", **variable}]
+
+
+FULL = training(
+    name="llama-3-1",
+    source={"configMap": "digits-source.v2"},
+    entrypoint="steps/train.py",
+    args=["--epochs", "3", ""],
+    env=[
+        {"name": "SEED", "value": "7"},
+        {"name": "EMPTY", "value": ""},
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "hub", "key": "token", "optional": True}}},
+        {"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "modes", "key": "mode"}}},
+        {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        {"name": "CPUS", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}}},
+    ],
+    nodes=2,
+    procsPerNode=8,
+    resources={
+        "requests": {"cpu": "500m", "memory": "512Mi", "ephemeral-storage": 1000000, "nvidia.com/gpu": 8},
+        "limits": {"cpu": 2, "memory": "1.5Gi", "nvidia.com/gpu": "8", "nvidia.com/mig-1g.10gb": 1},
+    },
+    template={
+        "metadata": {"labels": {"team": "vision", "example.com/cost-centre": ""}, "annotations": {"note": "a b\nc"}},
+        "spec": {
+            "nodeSelector": {"gpu": "h200"},
+            "tolerations": [{"operator": "Exists"}],
+            "containers": [{"name": "x"}],
+        },
+    },
+    output={"claimName": "shared.models"},
+    package={
+        "handler": "handler.py",
+        "modelFile": "model.py",
+        "weights": "best/model.pt",
+        "extraFiles": ["labels.json", "vocab.txt"],
+        "example": "example.json",
+        "version": "2.1-rc1",
+    },
+    suspend=True,
+    onChange="Restart",
+    ttlAfterFinished="1d12h30m",
+    historyLimit=100,
+)
+
+VALID = (
+    Valid("the smallest", training()),
+    Valid("every field", FULL),
+    Valid("a name of 40 characters", training(name="a" * 40)),
+    Valid("a name of one letter", training(name="a")),
+    Valid("one of TorchServe's handlers", training(package={"handler": "image_classifier"})),
+    Valid("a claim that the operator makes", training(output={"size": 1000000000, "storageClassName": "fast"})),
+    Valid("a claim for one pod", training(output={"accessModes": ["ReadWriteOncePod"]})),
+    Valid("the most processes", training(nodes=1024, procsPerNode=16)),
+    Valid("an image by digest", training(image="registry.example.com:5000/ml/pytorch@sha256:" + "a" * 64)),
+    Valid("null where a field may be left out", training(procsPerNode=None, package=None, nodes=None)),
+    Valid("empty collections", training(args=[], env=[], resources={}, template={}, output={})),
+    Valid("a request without a limit", training(resources={"requests": {"memory": "1e3"}, "limits": {"cpu": ".5"}})),
+    Valid("as many arguments as fit", training(args=["x" * 64] * 256)),
+)
+
+INVALID = (
+    Invalid("a name with a dot", training(name="llama-3.1"), NAME),
+    Invalid("a name of 41 characters", training(name="a" * 41), NAME),
+    Invalid("a name that begins with a digit", training(name="3d-unet"), NAME),
+    Invalid("no spec", {k: v for k, v in training().items() if k != "spec"}, "spec: Required value"),
+    Invalid("no image", training(without=("image",)), "spec.image: Required value"),
+    Invalid("an empty image", training(image=""), "spec.image in body should be at least 1 chars long"),
+    Invalid("an image with a space", training(image="a b"), "spec.image in body should match"),
+    Invalid("no entrypoint", training(without=("entrypoint",)), "spec.entrypoint: Required value"),
+    Invalid("an entrypoint above the source", training(entrypoint="../train.py"), "must not contain '..'"),
+    Invalid("a shell command", training(entrypoint="python train.py --x"), "put its arguments into spec.args"),
+    Invalid("too many arguments", training(args=["x"] * 257), "spec.args: Too many: 257: must have at most 256 items"),
+    Invalid("too long an argument", training(args=["x" * 4097]), "spec.args[0]: Too long"),
+    Invalid("a number as an argument", training(args=[3]), "must be of type string"),
+    Invalid("no nodes", training(nodes=0), "spec.nodes in body should be greater than or equal to 1"),
+    Invalid("too many nodes", training(nodes=1025), "spec.nodes in body should be less than or equal to 1024"),
+    Invalid("half a node", training(nodes=1.5), "must be of type integer"),
+    Invalid("nodes as text", training(nodes="2"), "must be of type integer"),
+    Invalid("no processes", training(procsPerNode=0), "spec.procsPerNode in body should be greater than or equal to 1"),
+    Invalid("too many processes in a pod", training(procsPerNode=65), "should be less than or equal to 64"),
+    Invalid("too many processes", training(nodes=1024, procsPerNode=17), "must be at most 16384 processes"),
+    Invalid("value and valueFrom", training(env=env(value="1", valueFrom={"fieldRef": {"fieldPath": "metadata.name"}})),
+            "give either value or valueFrom, not both"),
+    Invalid("two sources of a value", training(env=env(valueFrom={"fieldRef": {"fieldPath": "metadata.name"},
+            "secretKeyRef": {"name": "a", "key": "b"}})), "give exactly one of secretKeyRef, configMapKeyRef"),
+    Invalid("an unknown source of a value", training(env=env(valueFrom={"secretRef": {"name": "a"}})),
+            "give exactly one of secretKeyRef, configMapKeyRef"),
+    Invalid("a secret without key", training(env=env(valueFrom={"secretKeyRef": {"name": "a"}})),
+            "spec.env[0].valueFrom.secretKeyRef.key: Required value"),
+    Invalid("a variable of the operator", training(env=[{"name": "LAMPLIGHTER_RUN"}]), "are set by the operator"),
+    Invalid("a variable of torchrun", training(env=[{"name": "PET_NNODES", "value": "9"}]), "are set by the operator"),
+    Invalid("a variable's name with a space", training(env=[{"name": "A B"}]), "spec.env[0].name in body should match"),
+    Invalid("a variable twice", training(env=[*env(value="1"), *env(value="2")]), "Duplicate value"),
+    Invalid("a variable as a number", training(env=env(value=3)), "must be of type string"),
+    Invalid("a bad quantity", training(resources={"limits": {"memory": "4 GB"}}), "should match"),
+    Invalid("a quantity with a wrong suffix", training(resources={"limits": {"memory": "4ki"}}), "should match"),
+    Invalid("a negative quantity", training(resources={"limits": {"cpu": "-1"}}), "should match"),
+    Invalid("a negative number", training(resources={"limits": {"cpu": -1}}), "should be greater than or equal to 0"),
+    Invalid("a fraction without quotes", training(resources={"limits": {"cpu": 0.5}}), "must be of type integer,string"),
+    Invalid("a request above the limit", training(resources={"requests": {"memory": "2Gi"},
+            "limits": {"memory": "2G"}}), "a request must not be greater than the limit of the same resource"),
+    Invalid("a resource's name that is too long", training(resources={"requests": {"x" * 254: 1}}),
+            "a key has at most 253 characters"),
+    Invalid("a label of the operator", training(template={"metadata": {"labels": {"lamplighter.dev/run": "9"}}}),
+            "labels lamplighter.dev/* and app.kubernetes.io/managed-by are set by the operator"),
+    Invalid("too long a label", training(template={"metadata": {"labels": {"team": "x" * 64}}}), "Too long"),
+    Invalid("a template that is no object", training(template={"spec": []}), "must be of type object"),
+    Invalid("a source without a ConfigMap", training(source={}), "spec.source.configMap: Required value"),
+    Invalid("a source with a bad name", training(source={"configMap": "My_Code"}), "spec.source.configMap in body"),
+    Invalid("a class for a claim that exists", training(output={"claimName": "a", "storageClassName": "b"}),
+            "storageClassName is for the claim that the operator makes"),
+    Invalid("a bad size", training(output={"size": "big"}), "spec.output.size in body should match"),
+    Invalid("a read-only output", training(output={"accessModes": ["ReadOnlyMany"]}), "Unsupported value"),
+    Invalid("no access mode", training(output={"accessModes": []}), "should have at least 1 items"),
+    Invalid("an access mode twice", training(output={"accessModes": ["ReadWriteOnce"] * 2}), "Duplicate value"),
+    Invalid("one pod and others", training(output={"accessModes": ["ReadWriteOncePod", "ReadWriteOnce"]}),
+            "ReadWriteOncePod cannot be combined with another access mode"),
+    Invalid("one pod and several nodes", training(nodes=2, output={"accessModes": ["ReadWriteOncePod"]}),
+            "ReadWriteOncePod is for one pod; with several nodes take ReadWriteMany"),
+    Invalid("a package without handler", training(package={}), "spec.package.handler: Required value"),
+    Invalid("an unknown handler", training(package={"handler": "my_handler"}), "or one of TorchServe's own"),
+    Invalid("a handler above the source", training(package={"handler": "../h.py"}), "a file is named without '..'"),
+    Invalid("an absolute file", training(package={**PACKAGE, "weights": "/etc/passwd"}),
+            "spec.package.weights in body"),
+    Invalid("a model that is no Python", training(package={**PACKAGE, "modelFile": "model.pt"}),
+            "spec.package.modelFile must be a Python file"),
+    Invalid("too many files", training(package={**PACKAGE, "extraFiles": ["a"] * 65}), "Too many: 65"),
+    Invalid("an unknown reaction", training(onChange="Panic"), 'supported values: "Queue", "Restart", "Ignore"'),
+    Invalid("a duration without unit", training(ttlAfterFinished="24"), "spec.ttlAfterFinished in body should match"),
+    Invalid("a duration as a number", training(ttlAfterFinished=24), "must be of type string"),
+    Invalid("no history", training(historyLimit=0), "spec.historyLimit in body should be greater than or equal to 1"),
+    Invalid("suspend as text", training(suspend="yes"), "must be of type boolean"),
+)  # fmt: skip
