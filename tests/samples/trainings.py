@@ -109,7 +109,7 @@ INVALID = (
     Invalid("a quantity with a wrong suffix", training(resources={"limits": {"memory": "4ki"}}), "should match"),
     Invalid("a negative quantity", training(resources={"limits": {"cpu": "-1"}}), "should match"),
     Invalid("a negative number", training(resources={"limits": {"cpu": -1}}), "should be greater than or equal to 0"),
-    Invalid("a fraction without quotes", training(resources={"limits": {"cpu": 0.5}}), "must be of type integer,string"),
+    Invalid("an unquoted fraction", training(resources={"limits": {"cpu": 0.5}}), "must be of type integer,string"),
     Invalid("a request above the limit", training(resources={"requests": {"memory": "2Gi"},
             "limits": {"memory": "2G"}}), "a request must not be greater than the limit of the same resource"),
     Invalid("a resource's name that is too long", training(resources={"requests": {"x" * 254: 1}}),
