@@ -65,6 +65,28 @@ class ModelSource(ApiModel):
     sha256: Sha256 | None = None
 
 
+OWNED_SETTINGS = (
+    "allowed_urls",
+    "default_response_timeout",
+    "default_workers_per_model",
+    "disable_token_authorization",
+    "enable_envvars_config",
+    "enable_model_api",
+    "grpc_inference_address",
+    "grpc_management_address",
+    "inference_address",
+    "install_py_dep_per_model",
+    "job_queue_size",
+    "load_models",
+    "management_address",
+    "metrics_address",
+    "metrics_mode",
+    "model_store",
+    "models",
+)
+"""What the launcher in the image refuses, too; a test holds the two lists together."""
+
+
 class Runtime(ApiModel):
     """How TorchServe runs the model."""
 
@@ -76,7 +98,7 @@ class Runtime(ApiModel):
     response_timeout: Duration = "60s"
     config: dict[
         Annotated[str, Field(max_length=128)],
-        Annotated[str, Field(max_length=1024, pattern=r"^[^\n\r]*$")],
+        Annotated[str, Field(max_length=1024, pattern=r"^([^\n\r]*[^\n\r\\])?$")],
     ] = Field(
         default_factory=dict,
         max_length=64,
@@ -85,7 +107,12 @@ class Runtime(ApiModel):
             rule(
                 "self.all(key, key.matches('^[A-Za-z][A-Za-z0-9_]*$'))",
                 "a key of spec.runtime.config is a setting of TorchServe, such as prefer_direct_buffer",
-            )
+            ),
+            rule(
+                f"self.all(key, !(key in {list(OWNED_SETTINGS)}))",
+                "spec.runtime.config must not name what Lamplighter sets: addresses, the model store, workers, queue, "
+                "timeouts and tokens; spec.runtime has fields for what can be chosen",
+            ),
         ),
     )
 

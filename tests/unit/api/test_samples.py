@@ -8,7 +8,9 @@ from tests.samples import deployments, trainings
 from tests.samples.objects import Invalid, Obj, Valid
 
 from lamplighter.api import crdgen
+from lamplighter.api.deployment import OWNED_SETTINGS
 from lamplighter.api.kinds import KINDS
+from lamplighter_runtime import torchserve
 
 VALID = (*trainings.VALID, *deployments.VALID)
 INVALID = (*trainings.INVALID, *deployments.INVALID)
@@ -76,3 +78,7 @@ def test_every_rule_has_a_sample_that_breaks_it(message: str) -> None:
 @pytest.mark.parametrize("samples", [VALID, INVALID], ids=["valid", "invalid"])
 def test_no_two_samples_have_one_name(samples: tuple[Valid | Invalid, ...]) -> None:
     assert len({name(sample) for sample in samples}) == len(samples)
+
+
+def test_the_rule_for_settings_names_what_the_launcher_in_the_image_refuses() -> None:
+    assert sorted(OWNED_SETTINGS) == sorted(torchserve.OWNED)
