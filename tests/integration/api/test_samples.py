@@ -21,7 +21,9 @@ def create(api: client.ApiClient, namespace: str, obj: Obj, **options: Any) -> O
     """Create a sample; ``options`` are those of the API request."""
     plural = KIND[obj["kind"]].plural
     custom = client.CustomObjectsApi(api)
-    return custom.create_namespaced_custom_object("lamplighter.dev", "v1alpha1", namespace, plural, obj, **options)
+    place = ("lamplighter.dev", "v1alpha1", namespace, plural)
+    created: Obj = custom.create_namespaced_custom_object(*place, obj, **options)
+    return created
 
 
 def refusal(api: client.ApiClient, obj: Obj, **options: Any) -> str:

@@ -31,7 +31,7 @@ TRAINED = {
     },
 }
 MODEL = {"uri": "pvc://digits-models/digits/3/model.mar", "sha256": SHA, "training": "digits", "run": 3}
-SERVING = {
+SERVING: Obj = {
     "state": "Serving",
     "conditions": [READY],
     "replicas": 2,

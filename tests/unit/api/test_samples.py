@@ -10,7 +10,7 @@ from tests.samples.objects import Invalid, Obj, Valid
 from lamplighter.api import crdgen
 from lamplighter.api.deployment import OWNED_SETTINGS
 from lamplighter.api.kinds import KINDS
-from lamplighter_runtime import torchserve
+from lamplighter_runtime.torchserve_config import OWNED
 
 VALID = (*trainings.VALID, *deployments.VALID)
 INVALID = (*trainings.INVALID, *deployments.INVALID)
@@ -81,4 +81,4 @@ def test_no_two_samples_have_one_name(samples: tuple[Valid | Invalid, ...]) -> N
 
 
 def test_the_rule_for_settings_names_what_the_launcher_in_the_image_refuses() -> None:
-    assert sorted(OWNED_SETTINGS) == sorted(torchserve.OWNED)
+    assert sorted(OWNED_SETTINGS) == sorted(OWNED)
