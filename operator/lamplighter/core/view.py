@@ -14,7 +14,7 @@ Spec = TypeVar("Spec", TrainingSpec, DeploymentSpec)
 Status = TypeVar("Status", TrainingStatus, DeploymentStatus)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View(Generic[Spec, Status]):
     """A snapshot with the spec and status of its object parsed, as of ``now``."""
 

@@ -3,14 +3,14 @@
 from lamplighter.api.deployment import DeploymentSpec, ResolvedModel
 from lamplighter.api.training import ModelTraining, RunRecord
 from lamplighter.core.errors import TerminalError
-from lamplighter.core.objects import Ref
+from lamplighter.core.objects import Obj, Ref
 from lamplighter.core.plan import Snapshot
 
 
-def training_ref(snapshot: Snapshot, spec: DeploymentSpec) -> Ref | None:
-    """The ModelTraining that this deployment follows; None when it names an archive."""
-    reference = spec.model.training_ref
-    return Ref("ModelTraining", snapshot.namespace, reference.name) if reference else None
+def references(deployment: Obj) -> list[Ref]:
+    """The ModelTraining that a deployment follows; none when it names an archive."""
+    reference = deployment["spec"]["model"].get("trainingRef")
+    return [Ref("ModelTraining", deployment["metadata"]["namespace"], reference["name"])] if reference else []
 
 
 def resolve(snapshot: Snapshot, spec: DeploymentSpec) -> ResolvedModel:

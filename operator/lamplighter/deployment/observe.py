@@ -36,7 +36,7 @@ def _ready(deployment: Obj) -> int:
 
 
 def _obstacle(snapshot: Snapshot, revision: str) -> Failure | None:
-    """The first thing that a pod of the revision complains of: a container that ended tells more than one that waits."""
+    """What a pod of the revision complains of: a container that ended tells more than one that waits."""
     its_pods = snapshot.all_owned("Pod", **{REVISION: revision})
     waiting = [pod for pod in its_pods if not _pod_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
     return pods.first_failure(waiting) or next((o for pod in waiting if (o := pods.obstacle(pod))), None)

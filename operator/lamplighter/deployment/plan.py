@@ -11,10 +11,9 @@ from lamplighter.deployment.tidy import tidy
 from lamplighter.deployment.verdict import DeploymentView
 
 
-def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
+def reads(snapshot: Snapshot, _: datetime) -> list[Ref]:
     """What a plan needs beyond the watched children: the training that is followed."""
-    wanted = model.training_ref(snapshot, _view(snapshot, now).spec)
-    return [wanted] if wanted else []
+    return model.references(snapshot.obj)
 
 
 def plan(snapshot: Snapshot, now: datetime, default_image: str) -> Plan:

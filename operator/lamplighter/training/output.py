@@ -1,9 +1,8 @@
 """Where a run writes: the claim, the folder in it, and the URI of the model there."""
 
 from lamplighter.api.training import TrainingSpec
-from lamplighter.core.errors import TerminalError
 from lamplighter.core.naming import MANAGED_BY, MANAGER, OWNER_LABEL
-from lamplighter.core.objects import Obj, labels
+from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Snapshot
 
 MOUNT = "/lamplighter/output"
@@ -29,23 +28,10 @@ def uri(claim: str, folder: str) -> str:
 def claim(snapshot: Snapshot, spec: TrainingSpec) -> Obj | None:
     """The claim to create; None when the user named one or ours is already there.
 
-    It has no owner: models outlive the training that made them.
-
-    Raises:
-        TerminalError: a claim of that name belongs to something else.
+    It has no owner: models outlive the training that made them. Its labels say that it is ours.
     """
-    if spec.output.claim_name:
-        return None
     name = claim_name(snapshot.name, spec)
-    mine = {MANAGED_BY: MANAGER, OWNER_LABEL["ModelTraining"]: snapshot.name}
-    existing = snapshot.children.get(("PersistentVolumeClaim", name))
-    if existing is not None:
-        if not mine.items() <= labels(existing).items():
-            raise TerminalError(
-                "ClaimNotOurs",
-                f"PersistentVolumeClaim {name} exists and is not Lamplighter's. Name it in spec.output.claimName to "
-                "write to it, or rename it",
-            )
+    if spec.output.claim_name or ("PersistentVolumeClaim", name) in snapshot.children:
         return None
     body: Obj = {
         "accessModes": list(spec.output.access_modes),
@@ -56,6 +42,10 @@ def claim(snapshot: Snapshot, spec: TrainingSpec) -> Obj | None:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": name, "namespace": snapshot.namespace, "labels": mine},
+        "metadata": {
+            "name": name,
+            "namespace": snapshot.namespace,
+            "labels": {MANAGED_BY: MANAGER, OWNER_LABEL["ModelTraining"]: snapshot.name},
+        },
         "spec": body,
     }

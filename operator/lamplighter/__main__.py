@@ -1,0 +1,119 @@
+"""Starts the operator: ``python -m lamplighter``."""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import signal
+import sys
+
+import uvloop
+
+from lamplighter import __version__, handlers, kube
+from lamplighter.deployment import model as deployment_model
+from lamplighter.deployment import plan as deployment
+from lamplighter.engine import log as logs
+from lamplighter.engine.api import ApiError
+from lamplighter.engine.health import Health, resync
+from lamplighter.engine.index import Index
+from lamplighter.engine.queue import KeyedQueue
+from lamplighter.engine.reconcile import Kind, Reconciler, work
+from lamplighter.engine.resources import PRIMARY
+from lamplighter.settings import Settings
+from lamplighter.training import plan as training
+
+DRAIN_SECONDS = 20.0
+
+log = logging.getLogger("lamplighter")
+
+
+def kinds(settings: Settings) -> dict[str, Kind]:
+    """What the engine reconciles."""
+    return {
+        "ModelTraining": Kind(training.reads, training.plan, training.blocked),
+        "ModelDeployment": Kind(
+            deployment.reads,
+            functools.partial(deployment.plan, default_image=settings.torchserve_image),
+            deployment.blocked,
+        ),
+    }
+
+
+def new_index() -> Index:
+    """An empty index that knows which deployments follow which training."""
+    return Index({"ModelDeployment": deployment_model.references})
+
+
+async def main(settings: Settings) -> int:
+    """Run until a signal (status 0), or until the lease or a part of the operator is lost (status 1)."""
+    queue = KeyedQueue(settings.backoff_first, settings.backoff_max)
+    health = Health(queue, settings.stuck_after)
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    async with health.serve(settings.port), kube.connect(settings) as client:
+        health.started = True
+        log.info("Lamplighter %s starts", __version__)
+        if not await _can_list(client):
+            return 1
+        operate = functools.partial(_operate, settings, client, queue, health, stop)
+        if settings.leader_election:
+            await kube.lead(settings, client, operate, stop)
+        else:
+            await operate()
+    log.info("Lamplighter ends", extra={"asked": stop.is_set()})
+    return 0 if stop.is_set() else 1
+
+
+async def _operate(
+    settings: Settings, client: kube.Client, queue: KeyedQueue, health: Health, stop: asyncio.Event
+) -> None:
+    """Watch and reconcile until ``stop`` is set or a task ends that should not."""
+    index = new_index()
+    complete, watching, end_watching = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    reconciler = Reconciler(client, index, kinds(settings), settings.identity)
+
+    async def worker() -> None:
+        await complete.wait()
+        await work(queue, reconciler)
+
+    registry = handlers.watch(index, queue, complete)
+    watcher = asyncio.create_task(handlers.run(registry, settings.namespaces, end_watching, watching))
+    tasks = [asyncio.create_task(worker()) for _ in range(settings.workers)]
+    tasks.append(asyncio.create_task(resync(settings.resync, client, PRIMARY, index, queue, health)))
+    asked = asyncio.create_task(stop.wait())
+    starting = asyncio.create_task(watching.wait())
+    try:
+        await asyncio.wait({watcher, starting}, return_when=asyncio.FIRST_COMPLETED)
+        _stop_on_signals(stop)  # Kopf has installed its own
+        await asyncio.wait({watcher, asked, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(queue.drained(), DRAIN_SECONDS)
+    finally:
+        end_watching.set()
+        for task in (*tasks, asked, starting):
+            task.cancel()
+        outcomes = await asyncio.gather(watcher, *tasks, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                log.error("a task of the operator ended with an error", exc_info=outcome)
+
+
+async def _can_list(client: kube.Client) -> bool:
+    for kind in PRIMARY:
+        try:
+            await client.generations(kind)
+        except ApiError as error:
+            log.error("cannot list %ss: %s. Are the CRDs and the RBAC rules installed?", kind, error)
+            return False
+    return True
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+if __name__ == "__main__":
+    chosen = Settings()
+    logs.configure(chosen.log_level)
+    sys.exit(uvloop.run(main(chosen)))

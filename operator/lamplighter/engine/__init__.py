@@ -1,0 +1,1 @@
+"""How anything is reconciled: queue, workers, index, writes, health. Knows no training and no deployment."""

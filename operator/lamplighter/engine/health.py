@@ -1,0 +1,101 @@
+"""What probes and Prometheus ask: /healthz, /readyz, /metrics.
+
+Alive means that the engine makes progress, not that a port answers: no reconcile is stuck, no key waits for ever, and
+the watches still tell what the API server knows.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterable
+from typing import Protocol
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from lamplighter.engine import metrics
+from lamplighter.engine.index import Index
+from lamplighter.engine.queue import Key, KeyedQueue
+
+log = logging.getLogger(__name__)
+
+
+class Health:
+    """Collects what speaks against being alive or ready."""
+
+    def __init__(self, queue: KeyedQueue, stuck_after: float) -> None:
+        self._queue = queue
+        self._stuck_after = stuck_after
+        self.stale_watches: list[Key] = []
+        self.started = False
+
+    def illness(self) -> str | None:
+        """Why the process should be restarted; None when it is well."""
+        waited = self._queue.longest_wait()
+        if waited > self._stuck_after:
+            return f"an object has waited {waited:.0f} s to be reconciled"
+        if self.stale_watches:
+            return f"the watches have stopped telling: {self.stale_watches[0]} is newer than what is known"
+        return None
+
+    @contextlib.asynccontextmanager
+    async def serve(self, port: int) -> AsyncIterator[int]:
+        """Answer on this port (0: any) while inside; gives the port."""
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
+            ]
+        )
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, port=port).start()
+            yield runner.addresses[0][1]
+        finally:
+            await runner.cleanup()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        illness = self.illness()
+        return web.Response(text=illness or "ok", status=503 if illness else 200)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok" if self.started else "starting", status=200 if self.started else 503)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        metrics.QUEUE_DEPTH.set(len(self._queue))
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+class Lister(Protocol):
+    """Lists what the API server knows."""
+
+    async def generations(self, kind: str) -> Iterable[tuple[Key, int]]:
+        """Key and generation of every object of a kind."""
+
+
+async def resync(
+    every: float, lister: Lister, kinds: Iterable[str], index: Index, queue: KeyedQueue, health: Health
+) -> None:
+    """For ever: have every object looked at again, and compare the watches' tale with the API server's.
+
+    An object that is behind twice in a row means that a watch has died while the process lives.
+    """
+    suspects: set[Key] = set()
+    while True:
+        await asyncio.sleep(every)
+        behind: set[Key] = set()
+        try:
+            for kind in kinds:
+                for key, generation in await lister.generations(kind):
+                    queue.add(key)
+                    known = index.get(key)
+                    if known is None or known["metadata"]["generation"] < generation:
+                        behind.add(key)
+        except Exception as error:
+            log.warning("the resync could not list: %s", error)
+            continue
+        health.stale_watches = sorted(behind & suspects)
+        suspects = behind

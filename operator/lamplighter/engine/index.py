@@ -1,0 +1,117 @@
+"""A copy of every object that matters, as the watches and our own writes told it.
+
+Only the fields that plans read are kept. A write's answer goes in at once, so that the next plan sees it even before
+its watch event arrives; a watch event that is older than what is known is dropped.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+
+from lamplighter.core.naming import MANAGED_BY, MANAGER, OWNER_LABEL
+from lamplighter.core.objects import Obj, Ref, labels
+from lamplighter.core.plan import Snapshot
+from lamplighter.engine.pruning import prune
+from lamplighter.engine.queue import Key
+
+References = Callable[[Obj], Iterable[Ref]]
+
+
+class Index:
+    """Primary objects, the children of each, and who refers to whom."""
+
+    def __init__(self, references: dict[str, References] | None = None) -> None:
+        """``references`` tells, per kind, which other primary objects an object depends on."""
+        self._primary: dict[Key, Obj] = {}
+        self._children: defaultdict[Key, dict[tuple[str, str], Obj]] = defaultdict(dict)
+        self._references = references or {}
+        self._dependents: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._depends_on: dict[Key, set[Key]] = {}
+
+    def put(self, obj: Obj) -> set[Key]:
+        """Remember an object. Returns the keys to reconcile; none when it was known already, or a newer one is."""
+        key = _key(obj)
+        if key.kind in OWNER_LABEL:
+            return self._put_primary(key, obj)
+        owner = owner_key(obj)
+        if owner is None:
+            return set()
+        siblings = self._children[owner]
+        place = (key.kind, key.name)
+        if not _newer(obj, siblings.get(place)):
+            return set()
+        siblings[place] = prune(obj)
+        return {owner}
+
+    def remove(self, obj: Obj) -> set[Key]:
+        """Forget an object that was deleted. Returns the keys to reconcile."""
+        key = _key(obj)
+        uid = obj["metadata"].get("uid")
+        if key.kind in OWNER_LABEL:
+            known = self._primary.get(key)
+            if known is not None and known["metadata"]["uid"] == uid:
+                del self._primary[key]
+                self._link(key, set())
+            return {key, *self._dependents.get(key, ())}
+        owner = owner_key(obj)
+        if owner is None:
+            return set()
+        siblings = self._children[owner]
+        known = siblings.get((key.kind, key.name))
+        if known is not None and known["metadata"]["uid"] == uid:
+            del siblings[key.kind, key.name]
+            if not siblings:
+                del self._children[owner]
+        return {owner}
+
+    def get(self, key: Key) -> Obj | None:
+        """A primary object."""
+        return self._primary.get(key)
+
+    def snapshot(self, key: Key, related: Iterable[Obj] = ()) -> Snapshot | None:
+        """The object and its children as they are known now; None when it does not exist."""
+        obj = self._primary.get(key)
+        if obj is None:
+            return None
+        more = {(other["kind"], other["metadata"]["name"]): other for other in related}
+        return Snapshot(obj, dict(self._children.get(key, {})), more)
+
+    def keys(self) -> Iterator[Key]:
+        """All primary objects."""
+        return iter(list(self._primary))
+
+    def _put_primary(self, key: Key, obj: Obj) -> set[Key]:
+        if not _newer(obj, self._primary.get(key)):
+            return set()
+        self._primary[key] = pruned = prune(obj)
+        refs = self._references.get(key.kind)
+        if refs is not None:
+            self._link(key, {Key(ref.kind, ref.namespace, ref.name) for ref in refs(pruned)})
+        return {key, *self._dependents.get(key, ())}
+
+    def _link(self, key: Key, targets: set[Key]) -> None:
+        for old in self._depends_on.pop(key, set()) - targets:
+            self._dependents[old].discard(key)
+        for target in targets:
+            self._dependents[target].add(key)
+        if targets:
+            self._depends_on[key] = targets
+
+
+def owner_key(obj: Obj) -> Key | None:
+    """The primary object that a child belongs to, by its labels; None when it is not one of ours."""
+    marks = labels(obj)
+    if marks.get(MANAGED_BY) != MANAGER:
+        return None
+    for kind, label in OWNER_LABEL.items():
+        if label in marks:
+            return Key(kind, obj["metadata"]["namespace"], marks[label])
+    return None
+
+
+def _key(obj: Obj) -> Key:
+    return Key(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
+
+
+def _newer(obj: Obj, known: Obj | None) -> bool:
+    """Resource versions are ordered within a kind (KEP-5504), also over objects that follow each other by name."""
+    return known is None or int(obj["metadata"]["resourceVersion"]) > int(known["metadata"]["resourceVersion"])

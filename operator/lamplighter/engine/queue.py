@@ -1,0 +1,127 @@
+"""A queue of keys: each at most once, one worker at a time per key, delays, and backoff after failures."""
+
+import asyncio
+import heapq
+import random
+from collections import deque
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """What is reconciled."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass
+class KeyedQueue:
+    """First in, first out; a key that is added while a worker has it comes again when the worker is done."""
+
+    backoff_first: float = 0.5
+    backoff_max: float = 120.0
+    _ready: deque[Key] = field(default_factory=deque)
+    _queued: dict[Key, float] = field(default_factory=dict)
+    _busy: dict[Key, float] = field(default_factory=dict)
+    _again: set[Key] = field(default_factory=set)
+    _due: dict[Key, float] = field(default_factory=dict)
+    _heap: list[tuple[float, Key]] = field(default_factory=list)
+    _failures: dict[Key, int] = field(default_factory=dict)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _rest: asyncio.Event = field(default_factory=asyncio.Event)
+    _timer: asyncio.TimerHandle | None = None
+    _closed: bool = False
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    def add(self, key: Key) -> None:
+        """Have the key reconciled as soon as a worker is free."""
+        self._due.pop(key, None)
+        if key in self._busy:
+            self._again.add(key)
+        elif key not in self._queued:
+            self._queued[key] = _now()
+            self._ready.append(key)
+            self._wake.set()
+
+    def add_after(self, key: Key, delay: float) -> None:
+        """Have the key reconciled after ``delay`` seconds; replaces an earlier wish for the same key."""
+        due = _now() + max(delay, 0.0)
+        self._due[key] = due
+        heapq.heappush(self._heap, (due, key))
+        self._set_timer()
+
+    def retry(self, key: Key, at_least: float = 0.0) -> float:
+        """Have a failed key reconciled again, later each time. Returns the delay in seconds, jitter included."""
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        exponential = min(self.backoff_first * 2.0 ** min(failures - 1, 30), self.backoff_max)
+        delay = max(exponential * random.uniform(0.5, 1.0), at_least)  # noqa: S311 (jitter, no secret)
+        self.add_after(key, delay)
+        return delay
+
+    def succeeded(self, key: Key) -> None:
+        """Forget earlier failures of the key."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> Key:
+        """The next key; the caller must call :meth:`done` with it."""
+        while not self._ready or self._closed:
+            self._wake.clear()
+            await self._wake.wait()
+        key = self._ready.popleft()
+        del self._queued[key]
+        self._busy[key] = _now()
+        self._rest.clear()
+        return key
+
+    def done(self, key: Key) -> None:
+        """The worker is through with the key."""
+        del self._busy[key]
+        if not self._busy:
+            self._rest.set()
+        if key in self._again:
+            self._again.remove(key)
+            self.add(key)
+
+    async def drained(self) -> None:
+        """Hand out no more keys, and wait until the workers are through with theirs."""
+        self._closed = True
+        if self._busy:
+            await self._rest.wait()
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing is queued and no worker has a key (delayed keys do not count)."""
+        return not self._ready and not self._busy
+
+    def longest_wait(self) -> float:
+        """Seconds that the longest waiting or longest worked-on key has taken so far."""
+        now = _now()
+        return max((now - since for since in (*self._queued.values(), *self._busy.values())), default=0.0)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        self._timer = None
+        if self._heap:
+            self._timer = asyncio.get_running_loop().call_later(max(self._heap[0][0] - _now(), 0.0), self._release)
+
+    def _release(self) -> None:
+        now = _now()
+        while self._heap and self._heap[0][0] <= now:
+            due, key = heapq.heappop(self._heap)
+            if self._due.get(key) == due:
+                self.add(key)
+        self._set_timer()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

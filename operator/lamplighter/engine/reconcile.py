@@ -1,0 +1,137 @@
+"""One reconcile, the same for every kind: snapshot, plan, execute. And what follows from each way it can end."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from lamplighter.core.errors import TerminalError, TransientError
+from lamplighter.core.objects import Obj, Ref
+from lamplighter.core.plan import Plan, Snapshot
+from lamplighter.engine import metrics
+from lamplighter.engine.api import Api, ApiError
+from lamplighter.engine.execute import execute
+from lamplighter.engine.index import Index
+from lamplighter.engine.log import about
+from lamplighter.engine.queue import Key, KeyedQueue
+from lamplighter.engine.resources import PRIMARY
+
+REFUSED_AGAIN = 60.0
+"""Seconds until something that the API server refused is tried again: a quota may have been raised meanwhile."""
+MAX_STALE = 3
+
+log = logging.getLogger(__name__)
+
+
+class Blocked(Protocol):
+    """What to write when the user must act."""
+
+    def __call__(self, snapshot: Snapshot, now: datetime, error: TerminalError, look_again: float) -> Plan:
+        """A plan that tells of the error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the engine must know of a kind: what to read, what to do, how to say that it cannot be done."""
+
+    reads: Callable[[Snapshot, datetime], list[Ref]]
+    plan: Callable[[Snapshot, datetime], Plan]
+    blocked: Blocked
+
+
+def utc_now() -> datetime:
+    """The moment that plans are made for."""
+    return datetime.now(UTC)
+
+
+class Reconciler:
+    """Takes a key from what is to what should be, one step."""
+
+    def __init__(
+        self,
+        api: Api,
+        index: Index,
+        kinds: dict[str, Kind],
+        identity: str = "lamplighter",
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._api = api
+        self._index = index
+        self._kinds = kinds
+        self._identity = identity
+        self._clock = clock
+
+    async def reconcile(self, key: Key) -> float | None:
+        """One reconcile. Returns the seconds after which to come back, or None.
+
+        Raises:
+            TransientError: the snapshot was stale several times over.
+            ApiError: the API server failed; try again later.
+        """
+        for _ in range(MAX_STALE):
+            try:
+                return await self._once(key)
+            except TransientError as error:
+                log.debug("planning again: %s", error)
+                stale = error
+        raise stale
+
+    async def _once(self, key: Key) -> float | None:
+        kind, now = self._kinds[key.kind], self._clock()
+        snapshot = self._index.snapshot(key)
+        if snapshot is None:
+            return None
+        wanted = kind.reads(snapshot, now)
+        if wanted:
+            related = [obj for target in wanted if (obj := await self._read(target)) is not None]
+            snapshot = self._index.snapshot(key, related)
+            if snapshot is None:
+                return None
+        plan = kind.plan(snapshot, now)
+        try:
+            await execute(plan, snapshot, self._api, self._index, self._identity, now)
+        except TerminalError as error:
+            log.warning("blocked: %s", error, extra={"reason": error.reason})
+            metrics.ERRORS.labels(key.kind, error.reason).inc()
+            plan = kind.blocked(snapshot, now, error, REFUSED_AGAIN)
+            await execute(plan, snapshot, self._api, self._index, self._identity, now)
+        return plan.requeue_after
+
+    async def _read(self, target: Ref) -> Obj | None:
+        if target.kind in PRIMARY:
+            return self._index.get(Key(target.kind, target.namespace, target.name))
+        return await self._api.get(target)
+
+
+async def work(queue: KeyedQueue, reconciler: Reconciler) -> None:
+    """A worker: for ever takes a key, reconciles it, and puts it back when it has to be looked at again."""
+    while True:
+        key = await queue.get()
+        try:
+            with about(key), metrics.RECONCILE.labels(key.kind).time():
+                await _attempt(key, queue, reconciler)
+        finally:
+            queue.done(key)
+
+
+async def _attempt(key: Key, queue: KeyedQueue, reconciler: Reconciler) -> None:
+    try:
+        again = await reconciler.reconcile(key)
+    except asyncio.CancelledError:
+        raise
+    except ApiError as error:
+        metrics.ERRORS.labels(key.kind, error.reason or "Api").inc()
+        delay = queue.retry(key, at_least=error.retry_after or 0.0)
+        log.warning("the API server: %s; again in %.1f s", error, delay)
+    except TransientError as error:
+        metrics.ERRORS.labels(key.kind, "Transient").inc()
+        log.info("%s; again in %.1f s", error, queue.retry(key))
+    except Exception:
+        metrics.ERRORS.labels(key.kind, "Bug").inc()
+        log.exception("a bug in Lamplighter, please report it; again in %.1f s", queue.retry(key))
+    else:
+        queue.succeeded(key)
+        if again is not None:
+            queue.add_after(key, again)

@@ -1,0 +1,62 @@
+"""The kinds that the operator touches: where the API serves them, and what it does with them.
+
+``VERBS`` is what the RBAC rules in manifests/base must grant, no more and no less; a test compares them.
+"""
+
+from dataclasses import dataclass
+
+from lamplighter.api import GROUP, VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind: its place in the API, and the verbs that the operator uses on it."""
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    verbs: frozenset[str]
+
+    @property
+    def path(self) -> str:
+        """The prefix of its URLs."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+    @property
+    def watched(self) -> bool:
+        """True when a copy of every such object of ours is kept in the index."""
+        return "watch" in self.verbs
+
+
+def _resource(kind: str, group: str, version: str, plural: str, verbs: str) -> Resource:
+    return Resource(kind, group, version, plural, frozenset(verbs.split()))
+
+
+_READ = "get list watch"
+PRIMARY = ("ModelTraining", "ModelDeployment")
+"""The kinds that people write; the others are made by the operator."""
+
+RESOURCES: dict[str, Resource] = {
+    entry.kind: entry
+    for entry in (
+        _resource("ModelTraining", GROUP, VERSION, "modeltrainings", _READ),
+        _resource("ModelDeployment", GROUP, VERSION, "modeldeployments", _READ),
+        _resource("Job", "batch", "v1", "jobs", f"{_READ} create patch delete"),
+        _resource("Pod", "", "v1", "pods", _READ),
+        _resource("Service", "", "v1", "services", f"{_READ} create patch delete"),
+        _resource("ConfigMap", "", "v1", "configmaps", f"{_READ} create delete"),
+        _resource("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", f"{_READ} create"),
+        _resource("ControllerRevision", "apps", "v1", "controllerrevisions", f"{_READ} create delete"),
+        _resource("Deployment", "apps", "v1", "deployments", f"{_READ} create patch delete"),
+        _resource("Event", "events.k8s.io", "v1", "events", "create"),
+    )
+}
+
+VERBS: dict[str, set[str]] = {f"{entry.group}/{entry.plural}": set(entry.verbs) for entry in RESOURCES.values()} | {
+    f"{GROUP}/modeltrainings/status": {"update"},
+    f"{GROUP}/modeldeployments/status": {"update"},
+    f"{GROUP}/modeltrainings/finalizers": {"update"},
+    f"{GROUP}/modeldeployments/finalizers": {"update"},
+}
+"""``group/plural[/subresource]`` -> verbs. ``finalizers`` is what blockOwnerDeletion asks for where it is enforced."""

@@ -1,0 +1,231 @@
+"""The Kubernetes API. The only file that imports the kubernetes client.
+
+The client brings configuration, credentials and the lease; the requests of a reconcile go through one aiohttp session
+as plain dicts, because building and validating the client's models costs more CPU than everything else in a reconcile.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import orjson
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, ApiException, Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.leaderelection.electionconfig import Config as ElectionConfig
+from kubernetes.aio.leaderelection.leaderelection import LeaderElection
+from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
+
+from lamplighter import __version__
+from lamplighter.core.objects import Obj, Ref
+from lamplighter.engine import metrics
+from lamplighter.engine.api import ApiError
+from lamplighter.engine.queue import Key
+from lamplighter.engine.resources import RESOURCES
+from lamplighter.settings import Settings
+
+FIELD_MANAGER = "lamplighter"
+_MERGE = "application/merge-patch+json"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+_PAGE = 500
+
+log = logging.getLogger(__name__)
+
+
+class Client:
+    """The calls of a reconcile: see :class:`lamplighter.engine.api.Api`."""
+
+    def __init__(self, configuration: Configuration, timeout: float) -> None:
+        self._configuration = configuration
+        self._host = configuration.host.rstrip("/")
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=RESTClientObject(configuration).ssl_context, limit=64),
+            timeout=aiohttp.ClientTimeout(total=timeout),
+            headers={"User-Agent": f"lamplighter/{__version__}"},
+        )
+        self.may_write: Callable[[], bool] = lambda: True
+        """Asked before every write: False once another process may be the leader."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def get(self, ref: Ref) -> Obj | None:
+        """The object, or None."""
+        try:
+            return await self._send("GET", "get", ref.kind, _url(ref.kind, ref.namespace, ref.name))
+        except ApiError as error:
+            if error.gone:
+                return None
+            raise
+
+    async def create(self, obj: Obj) -> Obj:
+        """POST."""
+        url = _url(obj["kind"], obj["metadata"]["namespace"]) + f"?fieldManager={FIELD_MANAGER}"
+        return await self._send("POST", "create", obj["kind"], url, obj)
+
+    async def patch(self, obj: Obj) -> Obj:
+        """Merge a partial object; the server refuses it when ``metadata.uid`` is not the object's."""
+        url = _url(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
+        return await self._send("PATCH", "patch", obj["kind"], f"{url}?fieldManager={FIELD_MANAGER}", obj, _MERGE)
+
+    async def replace_status(self, obj: Obj) -> Obj:
+        """PUT the status; the server refuses it when ``metadata.resourceVersion`` is not the newest."""
+        url = _url(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
+        return await self._send("PUT", "update", obj["kind"], f"{url}/status?fieldManager={FIELD_MANAGER}", obj)
+
+    async def delete(self, ref: Ref) -> None:
+        """DELETE the object with this uid, its dependents in the background; nothing when it is gone."""
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": ref.uid}}
+        try:
+            await self._send("DELETE", "delete", ref.kind, _url(ref.kind, ref.namespace, ref.name), options)
+        except ApiError as error:
+            if not error.gone and error.status != 409:  # 409: another object of that name by now
+                raise
+
+    async def generations(self, kind: str) -> Iterable[tuple[Key, int]]:
+        """Key and generation of every object of a kind, in pages, metadata only."""
+        found: list[tuple[Key, int]] = []
+        query = {"limit": str(_PAGE)}
+        while True:
+            url = f"{RESOURCES[kind].path}/{RESOURCES[kind].plural}?{urlencode(query)}"
+            page = await self._send("GET", "list", kind, url, accept=_METADATA_ONLY)
+            metas = [item["metadata"] for item in page["items"] or ()]
+            found += [(Key(kind, meta["namespace"], meta["name"]), meta.get("generation", 0)) for meta in metas]
+            token = page["metadata"].get("continue")
+            if not token:
+                return found
+            query["continue"] = token
+
+    async def _send(
+        self,
+        method: str,
+        verb: str,
+        kind: str,
+        url: str,
+        body: Any = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Obj:
+        if method != "GET" and not self.may_write():
+            raise ApiError(0, "NotLeader", "the lease may have been lost")
+        headers = {"Content-Type": content_type, "Accept": accept}
+        token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if token:
+            headers["Authorization"] = token
+        data = None if body is None else orjson.dumps(body)
+        resource = RESOURCES[kind].plural
+        try:
+            async with self._session.request(method, self._host + url, data=data, headers=headers) as response:
+                content = await response.read()
+                metrics.REQUESTS.labels(verb, resource, response.status).inc()
+                if response.status < 400:
+                    answer: Obj = orjson.loads(content)
+                    return answer
+                raise _error(response, content)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            metrics.REQUESTS.labels(verb, resource, "none").inc()
+            raise ApiError(0, type(error).__name__, str(error) or "no answer in time") from error
+
+
+async def configuration() -> Configuration:
+    """Where the API server is and who we are: the pod's service account, otherwise the kubeconfig."""
+    loaded = Configuration()
+    try:
+        config.load_incluster_config(client_configuration=loaded)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=loaded)
+    return loaded
+
+
+@contextlib.asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[Client]:
+    """A client while inside."""
+    client = Client(await configuration(), settings.request_timeout)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Wait for the lease, then do ``run`` while it is ours; returns when either ends, and gives the lease back.
+
+    ``stop`` ends the waiting; ``run`` sees to its own end. A leader that cannot renew stops writing before its lease
+    runs out for the others.
+    """
+    begun, finished = asyncio.Event(), asyncio.Event()
+
+    async def started() -> None:
+        begun.set()
+        metrics.LEADER.set(1)
+        log.info("this process leads", extra={"identity": settings.identity})
+        try:
+            await run()
+        finally:
+            finished.set()
+
+    async def stopped() -> None:
+        log.error("the lease is lost")
+        finished.set()
+
+    waiting = asyncio.ensure_future(stop.wait())
+    done = asyncio.ensure_future(finished.wait())
+    async with ApiClient(await configuration()) as api:
+        lock = LeaseLock(settings.lease_name, settings.lease_namespace, settings.identity, api)
+        timing = {
+            "lease_duration": settings.lease_duration,
+            "renew_deadline": settings.lease_renew_deadline,
+            "retry_period": settings.lease_retry_period,
+        }
+        election = LeaderElection(ElectionConfig(lock, onstarted_leading=started, onstopped_leading=stopped, **timing))
+        client.may_write = lambda: _fresh(election, settings.lease_duration)
+        campaign = asyncio.ensure_future(election.run())
+        try:
+            await asyncio.wait({campaign, done, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if begun.is_set():
+                await asyncio.wait({campaign, done}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            metrics.LEADER.set(0)
+            for task in (campaign, done, waiting):
+                task.cancel()
+            await asyncio.gather(campaign, return_exceptions=True)
+            await _release(lock, settings)
+
+
+def _fresh(election: LeaderElection, duration: float) -> bool:
+    """True while the last renewal is younger than the lease."""
+    return bool(time.time() * 1000 - election.observed_time_milliseconds < duration * 1000)
+
+
+async def _release(lock: LeaseLock, settings: Settings) -> None:
+    """Let the next leader start at once."""
+    await lock.get(settings.lease_name, settings.lease_namespace)
+    lease = lock.lease_reference
+    if lease is None or lease.spec is None or lease.spec.holder_identity != settings.identity:
+        return
+    lease.spec.holder_identity = ""
+    with contextlib.suppress(ApiException):
+        await lock.api_instance.replace_namespaced_lease(settings.lease_name, settings.lease_namespace, lease)
+
+
+def _url(kind: str, namespace: str, name: str = "") -> str:
+    resource = RESOURCES[kind]
+    url = f"{resource.path}/namespaces/{namespace}/{resource.plural}"
+    return f"{url}/{name}" if name else url
+
+
+def _error(response: aiohttp.ClientResponse, content: bytes) -> ApiError:
+    try:
+        said = orjson.loads(content)
+        reason, message = said.get("reason") or "", said.get("message") or ""
+    except (ValueError, AttributeError):
+        reason, message = "", content.decode(errors="replace")[:500]
+    wait = response.headers.get("Retry-After", "")
+    reason = reason or response.reason or "Error"
+    return ApiError(response.status, reason, message, float(wait) if wait.isdigit() else None)

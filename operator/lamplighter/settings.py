@@ -1,0 +1,31 @@
+"""Every knob of the operator, from LAMPLIGHTER_* environment variables."""
+
+import socket
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of one operator process. Durations are seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="LAMPLIGHTER_", extra="ignore")
+
+    namespaces: list[str] = Field(default=[], description="Namespaces to serve, as a JSON list; empty: all of them.")
+    workers: int = Field(default=16, ge=1, le=256, description="Objects that are reconciled at the same time.")
+    resync: float = Field(default=600, gt=0, description="Every object is looked at again after this time.")
+    request_timeout: float = Field(default=30, gt=0, description="Limit of one API request.")
+    backoff_first: float = Field(default=0.5, gt=0, description="Pause after the first failed reconcile of an object.")
+    backoff_max: float = Field(default=120, gt=0, description="Longest pause between failed reconciles of an object.")
+    stuck_after: float = Field(default=180, gt=0, description="A reconcile that takes longer makes us unhealthy.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Serves /healthz, /readyz and /metrics; 0: any.")
+    log_level: str = Field(default="INFO")
+    torchserve_image: str = Field(default="lamplighter/torchserve:0.1.0", description="For deployments that name none.")
+
+    leader_election: bool = Field(default=True, description="False: one process alone, for tests and laptops.")
+    lease_name: str = "lamplighter-operator"
+    lease_namespace: str = Field(default="lamplighter-system", validation_alias="POD_NAMESPACE")
+    identity: str = Field(default_factory=socket.gethostname, validation_alias="POD_NAME")
+    lease_duration: int = Field(default=15, ge=2)
+    lease_renew_deadline: int = Field(default=10, ge=1)
+    lease_retry_period: int = Field(default=2, ge=1)
