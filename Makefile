@@ -40,6 +40,13 @@ format: venv ## Let ruff format the code and mend what it can.
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
+.PHONY: demo
+demo: ## From nothing to a prediction: cluster, images, operator, a trained and served model.
+	@$(PYTHON) -m tests.demo
+
+.PHONY: demo-down
+demo-down: cluster-down ## Remove all that `make demo` made.
+
 .PHONY: test
 test: lint test-unit test-integration test-e2e ## All tests: lint, unit, integration (kwok), end-to-end (kind).
 

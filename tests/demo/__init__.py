@@ -1,0 +1,1 @@
+"""The main job of Lamplighter, from nothing to a prediction: `make demo`."""

@@ -1,0 +1,52 @@
+"""What the demo and the end-to-end tests do to a cluster: kubectl, and installing the operator that was built here."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests import tools
+
+OPERATOR_NAMESPACE = "lamplighter-system"
+OPERATOR = "deployment/lamplighter-operator"
+
+
+def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
+    """What kubectl prints; an error tells the command and what it complained of."""
+    command = [tools.kubectl(), "--kubeconfig", str(tools.kubeconfig("kind")), *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=300, check=False)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"kubectl {' '.join(arguments)} exited {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def get(*arguments: str) -> dict[str, Any]:
+    """An object, or a list, as the API server has it; empty when there is none."""
+    found = kubectl("get", *arguments, "-o", "json", "--ignore-not-found")
+    return json.loads(found) if found else {}
+
+
+def condition(obj: dict[str, Any], kind: str) -> dict[str, Any]:
+    """A condition of an object; empty when it has none of this type."""
+    conditions = obj.get("status", {}).get("conditions") or []
+    return next((entry for entry in conditions if entry["type"] == kind), {})
+
+
+def wait_until(what: str, holds: Callable[[], Any], seconds: float) -> Any:
+    """Poll until ``holds`` gives something true, and return it; TimeoutError tells what did not come."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := holds():
+            return found
+        time.sleep(0.5)
+    raise TimeoutError(f"after {seconds:.0f} s still not: {what}")
+
+
+def install_operator(overlay: str = "manifests/overlays/kind") -> None:
+    """Install the CRDs and the operator, with the image that was built last, and wait until it runs."""
+    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(tools.ROOT / overlay))
+    kubectl("wait", "--for=condition=Established", "--timeout=60s", "-k", str(tools.ROOT / "crds"))
+    image = tools.image("operator")
+    kubectl("-n", OPERATOR_NAMESPACE, "set", "image", OPERATOR, f"operator={image}")
+    kubectl("-n", OPERATOR_NAMESPACE, "rollout", "status", OPERATOR, "--timeout=180s")

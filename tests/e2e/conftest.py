@@ -1,0 +1,26 @@
+"""A real kind cluster (`make cluster images`) with the operator inside it, under its real RBAC."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from tests import tools
+from tests.demo.cluster import install_operator, kubectl
+from tests.e2e.world import World
+
+
+@pytest.fixture(scope="session")
+def operator() -> None:
+    """The operator of the working tree runs in the cluster."""
+    install_operator()
+
+
+@pytest.fixture(scope="module")
+def world(operator: None) -> Iterator[World]:
+    """A namespace that enforces the restricted Pod Security Standard, with the digits sample's code in it."""
+    name = f"e2e-{uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    kubectl("-n", name, "apply", "-f", str(tools.ROOT / "manifests/samples/digits/code.yaml"))
+    yield World(name)
+    kubectl("delete", "namespace", name, "--wait=false")

@@ -1,0 +1,155 @@
+"""A deployment from waiting for its model to a rollout under load, and the ways in which it can go wrong."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from tests.demo.cluster import wait_until
+from tests.e2e.world import World
+
+LOAD = """\
+import json, sys, time, urllib.request
+url, stop = sys.argv[1], time.monotonic() + float(sys.argv[2])
+body = json.dumps({"instances": [[0.0] * 64]}).encode()
+asked, lost = 0, []
+while time.monotonic() < stop:
+    asked += 1
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as response:
+            response.read()
+    except Exception as error:
+        lost.append(repr(error))
+    time.sleep(0.02)
+print(json.dumps({"asked": asked, "lost": lost}))
+"""
+PACKAGE = {"modelFile": "model.py", "handler": "handler.py", "example": "example.json"}
+
+
+@pytest.fixture(scope="module")
+def trained(world: World) -> dict[str, Any]:
+    """A packaged model: the status of the ModelTraining `net`."""
+    world.train("net", args=["--epochs", "1"], package=PACKAGE)
+    return world.succeeded("net")
+
+
+def test_it_waits_for_its_model_and_says_so(world: World) -> None:
+    world.deploy("early", model={"trainingRef": {"name": "not-yet"}})
+    found = world.ready("modeldeployment", "early", "TrainingNotFound", status="False")
+    assert "there is no ModelTraining not-yet" in found["message"]
+    world.kubectl("delete", "md", "early")
+
+
+def test_a_digest_that_does_not_match_is_refused_before_torchserve_sees_the_archive(
+    world: World, trained: dict[str, Any]
+) -> None:
+    world.deploy("forged", model={"uri": trained["latest"]["artifact"]["uri"], "sha256": "0" * 64})
+    found = world.ready("modeldeployment", "forged", "DigestMismatch", status="False")
+    assert "0000" in found["message"]
+    assert trained["latest"]["artifact"]["sha256"] in found["message"]
+    world.kubectl("delete", "md", "forged")
+
+
+def test_a_model_that_is_not_there_is_named(world: World, trained: dict[str, Any]) -> None:
+    world.deploy("absent", model={"uri": "pvc://net-models/nowhere/model.mar", "sha256": "0" * 64})
+    found = world.ready("modeldeployment", "absent", "ModelNotFound", status="False")
+    assert "nowhere/model.mar" in found["message"]
+    world.kubectl("delete", "md", "absent")
+
+
+def test_a_handler_that_cannot_load_shows_its_traceback(world: World, trained: dict[str, Any]) -> None:
+    code = world.get("configmap", "digits-code")["data"]
+    broken = "class Broken:\n    def initialize(self, context):\n        raise RuntimeError('no such weights')\n"
+    data = {**code, "handler.py": broken}
+    world.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "broken-code"}, "data": data})
+    world.train("broken", source="broken-code", args=["--epochs", "1"], package=PACKAGE)
+    world.succeeded("broken")
+    world.deploy("broken", model={"trainingRef": {"name": "broken"}})
+    found = world.ready("modeldeployment", "broken", "WorkerFailed", status="False")
+    assert "RuntimeError: no such weights" in found["message"]
+    world.kubectl("delete", "md", "broken")
+
+
+def test_a_newer_run_is_rolled_out_without_a_failed_request(world: World, trained: dict[str, Any]) -> None:
+    world.deploy("net", model={"trainingRef": {"name": "net"}}, replicas=2)
+    world.ready("modeldeployment", "net", "Ready", status="True")
+    first = world.get("md", "net")["status"]["stable"]
+    assert first["model"]["run"] == 1
+    load = _start_load(world, world.get("md", "net")["status"]["endpoint"], seconds=100)
+    world.kubectl("patch", "mt", "net", "--type=merge", "-p", '{"spec":{"args":["--epochs","2"]}}')
+    world.succeeded("net", run=2)
+    wait_until("run 2 serves", lambda: world.get("md", "net")["status"]["stable"]["model"].get("run") == 2, 180)
+    second = world.get("md", "net")["status"]["stable"]
+    assert second["revision"] != first["revision"]
+    wait_until("the old revision is gone", lambda: len(_deployments(world)) == 1, 60)
+    result = _load_result(world, load)
+    assert result["lost"] == []
+    assert result["asked"] > 200
+
+
+def test_what_serves_goes_on_serving_while_the_next_revision_is_broken(world: World) -> None:
+    world.kubectl("patch", "md", "net", "--type=merge", "-p", '{"spec":{"runtime":{"image":"registry.invalid/x:1"}}}')
+    world.ready("modeldeployment", "net", "ImagePullFailed", status="False")
+    deployment = world.get("md", "net")
+    available = [entry["status"] for entry in deployment["status"]["conditions"] if entry["type"] == "Available"]
+    assert available == ["True"]
+    load = _start_load(world, deployment["status"]["endpoint"], seconds=5)
+    assert _load_result(world, load)["lost"] == []
+    world.kubectl("patch", "md", "net", "--type=json", "-p", '[{"op":"remove","path":"/spec/runtime/image"}]')
+    world.ready("modeldeployment", "net", "Ready", status="True")
+    wait_until("the broken revision is gone", lambda: len(_deployments(world)) == 1, 60)
+
+
+def test_it_scales_through_the_scale_subresource(world: World) -> None:
+    world.kubectl("scale", "md", "net", "--replicas=1")
+    wait_until("one pod serves", lambda: world.get("md", "net")["status"]["readyReplicas"] == 1, 60)
+    view = world.kubectl("get", "md", "net")
+    assert "Ready" in view
+
+
+def test_a_served_model_survives_the_deletion_of_its_training(world: World) -> None:
+    world.kubectl("delete", "mt", "net")
+    world.ready("modeldeployment", "net", "TrainingNotFound", status="False")
+    load = _start_load(world, world.get("md", "net")["status"]["endpoint"], seconds=5)
+    assert _load_result(world, load)["lost"] == []
+
+
+def _deployments(world: World) -> list[dict[str, Any]]:
+    return world.all("deployments", "lamplighter.dev/deployment=net")
+
+
+def _start_load(world: World, url: str, seconds: float) -> str:
+    """A pod that asks the served model again and again, over new connections; gives its name."""
+    name = f"load-{time.monotonic_ns()}"
+    world.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name},
+            "spec": {
+                "restartPolicy": "Never",
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 1000,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [
+                    {
+                        "name": "load",
+                        "image": "lamplighter/pytorch:dev",
+                        "command": ["python", "-c", LOAD, url, str(seconds)],
+                        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                    }
+                ],
+            },
+        }
+    )
+    world.kubectl("wait", "--for=condition=Ready", "--timeout=60s", f"pod/{name}")
+    return name
+
+
+def _load_result(world: World, name: str) -> dict[str, Any]:
+    wait_until(f"{name} is done", lambda: world.get("pod", name)["status"]["phase"] in ("Succeeded", "Failed"), 240)
+    result: dict[str, Any] = json.loads(world.kubectl("logs", name).splitlines()[-1])
+    return result

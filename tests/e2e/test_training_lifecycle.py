@@ -1,0 +1,102 @@
+"""A training through suspension, a killed operator, a second run, and deletion."""
+
+import subprocess
+from typing import Any
+
+from tests.demo.cluster import OPERATOR_NAMESPACE, get, wait_until
+from tests.e2e.world import World
+
+OPERATOR_LABEL = "app.kubernetes.io/name=lamplighter-operator"
+
+SLOW = "import time\nfor step in range(12):\n    print('step', step, flush=True)\n    time.sleep(1)\n"
+
+
+def test_a_suspended_training_keeps_its_job_without_pods_and_resumes(world: World) -> None:
+    world.source("slow", train=SLOW)
+    world.train("sleeper", source="slow", suspend=True)
+    world.ready("modeltraining", "sleeper", "Suspended")
+    assert world.get("job", "sleeper-1-1")["spec"]["suspend"] is True
+    assert not world.all("pods", "lamplighter.dev/training=sleeper")
+    world.kubectl("patch", "mt", "sleeper", "--type=merge", "-p", '{"spec":{"suspend":false}}')
+    world.ready("modeltraining", "sleeper", "Running")
+    world.kubectl("patch", "mt", "sleeper", "--type=merge", "-p", '{"spec":{"suspend":true}}')
+    world.ready("modeltraining", "sleeper", "Suspended")
+    wait_until("no pod is left", lambda: not world.all("pods", "lamplighter.dev/training=sleeper"), 90)
+    world.kubectl("patch", "mt", "sleeper", "--type=merge", "-p", '{"spec":{"suspend":false}}')
+    status = world.succeeded("sleeper")
+    assert status["run"]["number"] == 1
+    assert len(world.all("jobs", "lamplighter.dev/training=sleeper")) == 1
+
+
+def test_sigkill_of_both_operators_changes_nothing_but_time(world: World) -> None:
+    world.source("slow", train=SLOW)
+    world.train("steadfast", source="slow", nodes=2)
+    world.ready("modeltraining", "steadfast", "Running")
+    before = world.get("job", "steadfast-1-1")["metadata"]["uid"]
+    restarts = _restarts()
+    killed = _sigkill_operators()
+    world.succeeded("steadfast")
+    assert world.get("job", "steadfast-1-1")["metadata"]["uid"] == before
+    assert len(world.all("jobs", "lamplighter.dev/training=steadfast")) == 1
+    wait_until("the operators were restarted", lambda: _restarts() >= restarts + killed, 90)
+
+
+def test_a_new_run_is_asked_for_by_annotation_and_only_once(world: World) -> None:
+    world.source("quick", train="print('done')\n")
+    world.train("again", source="quick")
+    world.succeeded("again")
+    world.kubectl("annotate", "mt", "again", "lamplighter.dev/retrain=please")
+    status = world.succeeded("again", run=2)
+    assert status["lastHandled"]["retrain"] == "please"
+    assert [entry["run"] for entry in status["history"]] == [1, 2]
+    assert len(world.all("jobs", "lamplighter.dev/training=again")) == 2
+
+
+def test_an_edited_spec_runs_again_with_the_source_of_its_own_run(world: World) -> None:
+    world.source("edited", train="print('first')\n")
+    world.train("edited", source="edited")
+    world.succeeded("edited")
+    world.source("edited", train="print('second')\n")
+    world.train("edited", source="edited", args=["--twice"])
+    world.succeeded("edited", run=2)
+    copies = {name: world.get("configmap", name) for name in ("edited-1", "edited-2")}
+    assert "first" in copies["edited-1"]["data"]["train.py"]
+    assert "second" in copies["edited-2"]["data"]["train.py"]
+    assert all(copy["immutable"] for copy in copies.values())
+
+
+def test_deleting_a_training_removes_all_but_the_volume_with_its_models(world: World) -> None:
+    world.source("quick", train="print('done')\n")
+    world.train("mayfly", source="quick")
+    world.succeeded("mayfly")
+    world.kubectl("delete", "mt", "mayfly")
+    everything = "jobs,pods,services,configmaps,controllerrevisions"
+    wait_until("its children are gone", lambda: not world.all(everything, "lamplighter.dev/training=mayfly"), 90)
+    assert world.get("pvc", "mayfly-models")["status"]["phase"] == "Bound"
+
+
+def _pods() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
+    return found
+
+
+def _restarts() -> int:
+    statuses = [status for pod in _pods() for status in pod["status"].get("containerStatuses", ())]
+    return sum(status["restartCount"] for status in statuses)
+
+
+def _sigkill_operators() -> int:
+    """Kill every operator process with SIGKILL; gives how many."""
+    killed = 0
+    for pod in _pods():
+        node = pod["spec"]["nodeName"]
+        container = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+        tasks = _on_node(node, "ctr", "--namespace", "k8s.io", "tasks", "list").splitlines()
+        pid = next(line.split()[1] for line in tasks if line.startswith(container))
+        _on_node(node, "kill", "-9", pid)
+        killed += 1
+    return killed
+
+
+def _on_node(node: str, *command: str) -> str:
+    return subprocess.run(["docker", "exec", node, *command], check=True, capture_output=True, text=True).stdout

@@ -1,0 +1,92 @@
+"""A namespace of the cluster as a test sees it: apply something, wait for what it becomes, read what people read."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tests.demo.cluster import condition, get, kubectl, wait_until
+
+Obj = dict[str, Any]
+PATIENCE = 180.0
+
+
+@dataclass(frozen=True)
+class World:
+    """One namespace."""
+
+    namespace: str
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """What kubectl prints, in this namespace."""
+        return kubectl("-n", self.namespace, *arguments, stdin=stdin)
+
+    def get(self, kind: str, name: str) -> Obj:
+        """An object; empty when there is none."""
+        return get("-n", self.namespace, kind, name)
+
+    def all(self, kind: str, selector: str) -> list[Obj]:
+        """All objects of a kind that a label selector matches."""
+        items: list[Obj] = get("-n", self.namespace, kind, "-l", selector).get("items", [])
+        return items
+
+    def apply(self, obj: Obj) -> None:
+        """Create or change an object."""
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(obj))
+
+    def source(self, name: str, **files: str) -> None:
+        """A ConfigMap of scripts: ``source("boom", train="raise ValueError()")`` has train.py."""
+        data = {f"{file}.py": text for file, text in files.items()}
+        self.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+
+    def train(self, name: str, source: str = "digits-code", **spec: Any) -> None:
+        """A ModelTraining of train.py in a source; one small pod unless the spec says otherwise."""
+        self.apply(
+            {
+                "apiVersion": "lamplighter.dev/v1alpha1",
+                "kind": "ModelTraining",
+                "metadata": {"name": name},
+                "spec": {
+                    "image": "lamplighter/pytorch:dev",
+                    "source": {"configMap": source},
+                    "entrypoint": "train.py",
+                    "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
+                    "output": {"size": "1Gi"},
+                    **spec,
+                },
+            }
+        )
+
+    def deploy(self, name: str, **spec: Any) -> None:
+        """A ModelDeployment."""
+        body = {"apiVersion": "lamplighter.dev/v1alpha1", "kind": "ModelDeployment"}
+        self.apply({**body, "metadata": {"name": name}, "spec": spec})
+
+    def ready(self, kind: str, name: str, reason: str, *, status: str | None = None, seconds: float = PATIENCE) -> Obj:
+        """Wait until the Ready condition of the newest spec has this reason (and status); gives the condition."""
+
+        def there() -> Obj | None:
+            obj = self.get(kind, name)
+            found = condition(obj, "Ready")
+            current = found.get("observedGeneration") == obj.get("metadata", {}).get("generation")
+            matches = found.get("reason") == reason and status in (None, found.get("status"))
+            return found if current and matches else None
+
+        try:
+            found: Obj = wait_until(f"{kind} {name} is Ready={status or '*'} because of {reason}", there, seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.kubectl('describe', kind, name)}") from None
+        return found
+
+    def succeeded(self, name: str, run: int = 1, seconds: float = PATIENCE) -> Obj:
+        """Wait until a run of a training has succeeded; gives the status."""
+
+        def there() -> Obj | None:
+            status: Obj = self.get("modeltraining", name).get("status", {})
+            current = status.get("run", {})
+            return status if current.get("number") == run and current.get("state") == "Succeeded" else None
+
+        try:
+            status: Obj = wait_until(f"run {run} of {name} has succeeded", there, seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.kubectl('describe', 'modeltraining', name)}") from None
+        return status
