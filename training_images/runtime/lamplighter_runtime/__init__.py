@@ -1,0 +1,1 @@
+"""What runs inside Lamplighter's pods: launcher, packager, fetcher and server. The standard library only."""

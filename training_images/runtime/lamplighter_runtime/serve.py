@@ -1,0 +1,167 @@
+"""lamplighter-serve: run TorchServe, tell the kubelet the truth about it, and stop it without losing a request."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+from lamplighter_runtime import mar, probes, processors, termination, torchserve_api, torchserve_config
+from lamplighter_runtime.child import StopRequest, exit_status, send
+from lamplighter_runtime.environment import CONFIGURATION_ERROR, ConfigurationError, number
+from lamplighter_runtime.readiness import Readiness
+from lamplighter_runtime.stream import LineFilter
+from lamplighter_runtime.torchserve_api import Kind, Unavailable
+from lamplighter_runtime.tracebacks import TracebackFinder
+
+PROGRAM = "lamplighter-serve"
+INVALID_ARCHIVE = 65
+WORKER_FAILED = 68
+SERVER_FAILED = 70  # EX_SOFTWARE of sysexits.h
+POLL = 0.5  # seconds between two looks at the workers
+TAIL_LINES = 20
+
+
+def say(sentence: str) -> None:
+    """Write a line of our own to standard error."""
+    print(f"{PROGRAM}: {sentence}", file=sys.stderr, flush=True)
+
+
+class Server:
+    """One TorchServe process with one model."""
+
+    def __init__(self, settings: torchserve_config.Settings, environ: Mapping[str, str]) -> None:
+        """Read the archive; InvalidArchiveError when TorchServe could not load it."""
+        manifest = mar.read_manifest(settings.archive)
+        self._example = mar.read_example(settings.archive, manifest)
+        self._version = mar.model_version(manifest)
+        self._settings, self._environ = settings, environ
+        self._finders: dict[str, TracebackFinder] = {}
+        self._answered = 0
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        start_timeout = number(environ, "LAMPLIGHTER_START_TIMEOUT_S", 120, minimum=1)
+        # While the example is predicted nothing else is asked.
+        silence_timeout = 60 + settings.response_timeout_s
+        self.readiness = Readiness(settings.workers, self._example is not None, start_timeout, silence_timeout)
+
+    def start(self, scratch: Path) -> "subprocess.Popen[bytes]":
+        """Start TorchServe with `scratch` as its only writable folder."""
+        torchserve_config.prepare(self._settings, self._version, scratch)
+        command = torchserve_config.command(self._settings, scratch, self._environ)
+        environ = torchserve_config.worker_environment(self._settings, self._environ, processors.usable())
+        process = subprocess.Popen(command, cwd=scratch, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.readiness.server_started(time.monotonic())
+        LineFilter(process.stdout, sys.stdout.buffer, self._read).start()  # type: ignore[arg-type]
+        return process
+
+    def _read(self, line: str) -> bool:
+        parsed = torchserve_api.parse_log(line, self._settings.model)
+        if parsed.kind is Kind.PREDICTION:
+            self._answered += 1
+        if parsed.kind in {Kind.PREDICTION, Kind.ACCESS}:
+            return False
+        self.tail.append(line)
+        if parsed.kind is Kind.LOAD_FAILED:
+            self.readiness.load_failed()
+        elif parsed.kind is Kind.MODEL:
+            finder = self._finders.setdefault(parsed.source, TracebackFinder(keep=1))
+            if raised := finder.feed(parsed.text):
+                self.readiness.handler_raised(raised.text)
+        return True
+
+    def observe(self) -> None:
+        """Look at the workers once, and try the example when they are ready."""
+        try:
+            state = torchserve_api.model_state(self._settings.model)
+        except Unavailable:
+            return  # starting, or stuck: the time since the last answer tells
+        self.readiness.workers_seen(state.ready, time.monotonic())
+        if self.readiness.wants_prediction and self._example is not None:
+            self.readiness.example_predicted(self._predict(self._example))
+
+    def _predict(self, example: mar.Example) -> str:
+        timeout = self._settings.response_timeout_s + 5
+        try:
+            answer = torchserve_api.predict(self._settings.model, example.body, example.content_type, timeout)
+        except Unavailable as error:
+            return str(error)
+        return "" if answer.status == 200 else torchserve_api.describe(answer)
+
+    def busy(self) -> bool:
+        """Whether predictions are waiting or being worked on."""
+        try:
+            queued = torchserve_api.model_state(self._settings.model).queued
+            return queued > 0 or torchserve_api.received() > self._answered
+        except Unavailable:
+            return False
+
+
+def drain(server: Server, environ: Mapping[str, str], deadline: float) -> None:
+    """Return when no request is left; `deadline` is in monotonic seconds.
+
+    For a few seconds after a pod starts to stop, clients still send: the endpoint's removal has to reach every node.
+    """
+    had_traffic = server.readiness.verdict().ready
+    server.readiness.drain()
+    time.sleep(number(environ, "LAMPLIGHTER_DRAIN_DELAY_S", 5) if had_traffic else 0)
+    while server.busy() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def run(environ: Mapping[str, str], stop: StopRequest, scratch: Path) -> int:
+    """Serve until a stop signal (returns 0), or until TorchServe or the model's workers fail for good."""
+    settings = torchserve_config.settings(environ)
+    try:
+        server = Server(settings, environ)
+    except mar.InvalidArchiveError as error:
+        return termination.fail(environ, PROGRAM, INVALID_ARCHIVE, "InvalidArchive", str(error))
+    process = server.start(scratch)
+    probes.serve(server.readiness)
+    woken = threading.Event()
+    stop.notify(lambda _: woken.set())
+    was_ready = False
+    while process.poll() is None and not stop():
+        server.observe()
+        verdict = server.readiness.verdict()
+        if verdict.ready != was_ready:
+            was_ready = verdict.ready
+            say(f"{verdict.reason}: {verdict.message}")
+        if hopeless := server.readiness.hopeless():
+            _end(process)
+            return termination.fail(
+                environ, PROGRAM, WORKER_FAILED, hopeless.reason, hopeless.message, list(server.tail)
+            )
+        woken.wait(POLL)
+    if not stop():
+        code = exit_status(process.returncode)
+        sentence = f"TorchServe ended by itself with code {code}"
+        return termination.fail(environ, PROGRAM, SERVER_FAILED, "ServerFailed", sentence, list(server.tail))
+    drain(server, environ, time.monotonic() + settings.response_timeout_s)
+    _end(process)
+    say("stopped")
+    return 0
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    send(process, signal.SIGTERM)
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        send(process, signal.SIGKILL)
+        process.wait()
+
+
+def main() -> int:
+    """Entry point of the console script."""
+    stop = StopRequest()
+    stop.listen()
+    try:
+        with tempfile.TemporaryDirectory(prefix="torchserve-", ignore_cleanup_errors=True) as scratch:
+            return run(os.environ, stop, Path(scratch))
+    except ConfigurationError as error:
+        return termination.fail(os.environ, PROGRAM, CONFIGURATION_ERROR, "ConfigurationError", str(error))

@@ -1,0 +1,124 @@
+"""What a running TorchServe 0.12 says: its management API, its counters and its log lines."""
+
+import http.client
+import json
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from lamplighter_runtime.torchserve_config import INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT
+
+READY = "READY"
+_RECEIVED = re.compile(r"^ts_inference_requests_total\{[^}]*\} ([0-9.eE+]+)$", re.MULTILINE)
+# The patterns of torchserve_config.LOGGING.
+_MODEL = re.compile(r"^\[(W-\d+-[^\]]*)\] (.*)$")
+_PREDICTION = re.compile(r'^\[access\] \S+ "(?:POST|PUT|GET) /predictions/([^/? ]+)')
+_PER_REQUEST = "Backend received inference at:"
+_LOAD_FAILED = ("BatchAggregator - Load model failed", "WorkerThread - Backend worker error")
+
+
+class Unavailable(Exception):  # noqa: N818 - a state, not a fault of the caller
+    """TorchServe did not answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """The workers and the queue of the served model."""
+
+    workers: int
+    ready: int
+    queued: int
+
+
+class Kind(Enum):
+    """What a log line is about."""
+
+    SERVER = "server"
+    MODEL = "model"  # written by the user's handler or its worker
+    PREDICTION = "prediction"  # a prediction was answered
+    ACCESS = "access"
+    LOAD_FAILED = "load failed"  # a worker ended before it could serve
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A parsed line; `source` is the worker's thread for Kind.MODEL."""
+
+    kind: Kind
+    text: str
+    source: str = ""
+
+
+def parse_log(line: str, model: str) -> LogLine:
+    """Tell what a line of TorchServe's output is about; `model` is the one that is served."""
+    if line.startswith("[access] "):
+        match = _PREDICTION.match(line)
+        return LogLine(Kind.PREDICTION if match and match.group(1) == model else Kind.ACCESS, line)
+    if match := _MODEL.match(line):
+        if match.group(2).startswith(_PER_REQUEST):
+            return LogLine(Kind.ACCESS, line)
+        return LogLine(Kind.MODEL, match.group(2), match.group(1))
+    if any(mark in line for mark in _LOAD_FAILED):
+        return LogLine(Kind.LOAD_FAILED, line)
+    return LogLine(Kind.SERVER, line)
+
+
+def parse_model(body: bytes) -> ModelState:
+    """Read the management API's description of a model; Unavailable when it is not one."""
+    try:
+        description = json.loads(body)[0]
+        statuses = [worker["status"] for worker in description["workers"]]
+        queued = int(description.get("jobQueueStatus", {}).get("pendingRequests", 0))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise Unavailable(f"the management API answered something else than a model: {error}") from error
+    return ModelState(len(statuses), statuses.count(READY), queued)
+
+
+def parse_received(metrics: str) -> int:
+    """Return how many predictions TorchServe has accepted since it started, answered or not."""
+    return round(sum(float(value) for value in _RECEIVED.findall(metrics)))
+
+
+def model_state(model: str) -> ModelState:
+    """Ask the management API for the model's workers; Unavailable while it does not answer."""
+    answer = _request(MANAGEMENT_PORT, f"/models/{model}", timeout=5)
+    if answer.status != 200:
+        raise Unavailable(f"the management API answered {describe(answer)}")
+    return parse_model(answer.body)
+
+
+def predict(model: str, body: bytes, content_type: str, timeout: float) -> Answer:
+    """Send one prediction through the same port that clients use; Unavailable without an answer in time."""
+    return _request(INFERENCE_PORT, f"/predictions/{model}", timeout, body, content_type)
+
+
+def received() -> int:
+    """Ask the metrics endpoint how many predictions were accepted."""
+    answer = _request(METRICS_PORT, "/metrics", timeout=5)
+    return parse_received(answer.body.decode("utf-8", "replace"))
+
+
+def describe(answer: Answer) -> str:
+    """Return an answer's status and the beginning of its body, for a sentence."""
+    return f"{answer.status}: {' '.join(answer.body.decode('utf-8', 'replace').split())[:300]}"
+
+
+def _request(port: int, path: str, timeout: float, body: bytes | None = None, content_type: str = "") -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        method, headers = ("GET", {}) if body is None else ("POST", {"Content-Type": content_type})
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return Answer(response.status, response.read())
+    except (OSError, http.client.HTTPException) as error:
+        raise Unavailable(f"no answer from port {port}: {error!r}") from error
+    finally:
+        connection.close()

@@ -1,0 +1,69 @@
+"""Finding Python exceptions in a stream of log lines, several processes mixed."""
+
+import re
+from dataclasses import dataclass
+
+HEADER = "Traceback (most recent call last):"
+CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
+# torch.distributed marks the lines of an uncaught exception with the rank it happened in.
+_RANK = re.compile(r"^\[rank(\d+)\]: ?")
+
+
+@dataclass(frozen=True)
+class Raised:
+    """One exception as a traceback printed it: `ValueError: boom`, and the rank when the line said one."""
+
+    text: str
+    rank: int | None
+
+
+class TracebackFinder:
+    """Collects the last line of each traceback among the lines it is fed; one block at a time per rank."""
+
+    def __init__(self, keep: int = 64) -> None:
+        """Keep at most `keep` exceptions, the newest."""
+        self._keep = keep
+        self._open: set[int | None] = set()
+        self._chained: set[int | None] = set()
+        self.found: list[Raised] = []
+
+    def feed(self, line: str) -> Raised | None:
+        """Take one line; return the exception that it completes, if it does."""
+        match = _RANK.match(line)
+        rank = int(match.group(1)) if match else None
+        text = (line[match.end() :] if match else line).rstrip("\r\n")
+        if text.startswith(CHAIN):
+            self._chained.add(rank)
+            return None
+        if text.rstrip() == HEADER:
+            self._open.add(rank)
+            return None
+        if rank not in self._open or not text or text[0].isspace():
+            return None
+        self._open.discard(rank)
+        return self._record(Raised(text, rank))
+
+    def _record(self, raised: Raised) -> Raised:
+        if raised.rank in self._chained:
+            self._chained.discard(raised.rank)
+            # The last link of a chain is what ended the process.
+            self.found = [other for other in self.found if other is not self._latest(raised.rank)]
+        self.found = [*self.found, raised][-self._keep :]
+        return raised
+
+    def _latest(self, rank: int | None) -> Raised | None:
+        return next((other for other in reversed(self.found) if other.rank == rank), None)
+
+    def cause(self, rank: int | None = None) -> str | None:
+        """Return the exception that most likely ended the program.
+
+        Marked exceptions were uncaught: the given rank's, else the first. An unmarked one may have been logged and
+        survived, so of those the last counts.
+        """
+        marked = [raised for raised in self.found if raised.rank is not None]
+        for raised in marked:
+            if raised.rank == rank:
+                return raised.text
+        if marked:
+            return marked[0].text
+        return self.found[-1].text if self.found else None
