@@ -11,7 +11,7 @@ kwokctl() { "$bin/kwokctl" --name "$KWOK_CLUSTER" "$@"; }
 kubectl() { "$bin/kubectl" "$@"; }
 
 # inputs: a hash of everything that decides what the cluster is.
-inputs() { echo "$(content_hash "$here/kwok" "$here/kwok.sh") $(cat "$bin"/.built-{kube,tools,etcd} | sha256sum)"; }
+inputs() { content_hash "$here"/{kwok,kwok.sh,settings.sh,binaries.sh,programs}; }
 
 # healthy: the cluster was made from today's inputs, answers, and has all its nodes Ready.
 healthy() {
@@ -45,7 +45,7 @@ create() {
 
 case ${1:-} in
   up)
-    "$here/binaries.sh" kube tools etcd
+    "$here/binaries.sh" hyperkube kubectl etcd kwok kwokctl
     exec 9> "$cache/kwok-$KWOK_CLUSTER.lock"; flock 9
     healthy || phase "kwok cluster $KWOK_CLUSTER" create 9>&-
     say "kwok cluster $KWOK_CLUSTER is up: export KUBECONFIG=$KUBECONFIG" ;;

@@ -22,19 +22,20 @@ die() { say "error: $*"; exit 1; }
 
 # phase NAME COMMAND...: run COMMAND and say how many seconds it took; its output is shown only when it fails.
 phase() {
-  local name=$1 log start=$EPOCHREALTIME
+  local name=$1 log start=$EPOCHREALTIME status
   shift
   mkdir -p "$cache/log"
-  log=$cache/log/${name//[^a-zA-Z0-9]/-}.log
-  if ! ( set -e; "$@" ) > "$log" 2>&1; then
+  log=$cache/log/$(cut -c1-60 <<< "${name//[^a-zA-Z0-9]/-}").log
+  set +e   # a condition would switch errexit off inside the command
+  ( set -e; "$@" ) > "$log" 2>&1
+  status=$?
+  set -e
+  if (( status )); then
     tail -n 40 "$log" >&2
     die "$name failed; the whole output is in $log"
   fi
-  printf '%6.1f s  %s\n' "$(bc_seconds "$start" "$EPOCHREALTIME")" "$name" >&2
+  awk -v a="$start" -v b="$EPOCHREALTIME" -v name="$name" 'BEGIN {printf "%6.1f s  %s\n", b - a, name}' >&2
 }
-
-# bc_seconds START END: the difference of two EPOCHREALTIME values.
-bc_seconds() { awk -v a="$1" -v b="$2" 'BEGIN {print b - a}'; }
 
 # content_hash PATH...: 12 hex digits over the names and bytes of the files below each path, independent of where the checkout lies.
 content_hash() {

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Makes sure that a Docker engine answers: starts it when it is installed but not running, installs Debian's when we are root and there is none.
+. "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
+
+answers() { docker info >/dev/null 2>&1; }
+
+install_engine() {
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io iptables jq
+}
+
+# allow_privileged: runc refuses privileged containers where the machine itself lacks CAP_SYS_RESOURCE (bit 24); the wrapper leaves it out.
+allow_privileged() {
+  (( (0x$(awk '/CapBnd/ {print $2}' /proc/self/status) >> 24 & 1) == 0 )) || return 0
+  [[ ! -e /etc/docker/daemon.json ]] || return 0   # somebody's own configuration
+  install -m 755 "$here/runc-without-sys-resource" /usr/local/bin/
+  mkdir -p /etc/docker
+  echo '{"runtimes":{"kind":{"path":"/usr/local/bin/runc-without-sys-resource"}},"default-runtime":"kind"}' > /etc/docker/daemon.json
+}
+
+start_engine() {
+  if [[ -d /run/systemd/system ]]; then systemctl start docker; else setsid nohup dockerd >> "$cache/log/dockerd.log" 2>&1 < /dev/null & fi
+  for _ in $(seq 300); do answers && return; sleep 0.2; done
+  die "the Docker engine did not start within a minute; its log is $cache/log/dockerd.log"
+}
+
+answers && exit
+mkdir -p "$cache/log"
+exec {lock}> "$cache/docker.lock"
+flock "$lock"
+if ! answers; then
+  (( EUID == 0 )) || die "Docker does not answer. Install and start the Docker engine (https://docs.docker.com/engine/install/), add yourself to its group, and run this again; as root on Debian this script does it for you."
+  if ! command -v dockerd >/dev/null; then
+    command -v apt-get >/dev/null || die "there is no Docker engine and no apt-get to install one with: install Docker and run this again."
+    phase "install the Docker engine" install_engine
+  fi
+  allow_privileged
+  phase "start the Docker engine" start_engine {lock}>&-
+fi

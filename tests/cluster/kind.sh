@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# The kind cluster for the demo and the end-to-end tests: metrics-server, volumes, Pod networking over all nodes, pretended GPUs.
+# Usage: kind.sh up|down   (NODES=n; FAKE_GPUS=n per node; LAMPLIGHTER_CLUSTER names another one)
+. "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
+export KUBECONFIG=$state/kind.kubeconfig
+[[ $KIND_CLUSTER == lamplighter ]] || KUBECONFIG=$state/kind-$KIND_CLUSTER.kubeconfig
+made_from=$cache/kind/$KIND_CLUSTER.made-from   # what the running cluster was made from
+shared=$cache/kind/$KIND_CLUSTER.shared         # the folder that all nodes mount
+nodes=${NODES:-1}
+
+kubectl() { "$bin/kubectl" --request-timeout=10s "$@"; }
+kind() { "$bin/kind" "$@" --name "$KIND_CLUSTER"; }
+inputs() { content_hash "$here"/{kind.sh,pod-network.sh,node-image.sh,settings.sh,binaries.sh,manifests,programs,node}; }
+
+# healthy: made from today's inputs, as many nodes as asked for (any number when NODES is not set), all Ready, the API answers.
+healthy() {
+  local hash count
+  read -r hash count < "$made_from" || return 1
+  [[ $hash == "$(inputs)" && ${NODES:-$count} == "$count" ]] || return 1
+  kind get kubeconfig > "$KUBECONFIG.new" && mv "$KUBECONFIG.new" "$KUBECONFIG" || return 1
+  (( $(kubectl get nodes --no-headers | grep -c ' Ready ') == count ))
+} 2>/dev/null
+
+# config: kind's configuration. A locally built node brings its own Pod network; kind's limits on disk use would evict on a full laptop.
+config() {
+  cat <<K
+kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+networking: {disableDefaultCNI: $1, podSubnet: 10.244.0.0/16}
+kubeadmConfigPatches:
+  - |
+    kind: KubeletConfiguration
+    failCgroupV1: false
+    imageGCHighThresholdPercent: 100
+    evictionHard: {nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%"}
+nodes:
+K
+  for n in $(seq "$nodes"); do
+    echo "  - role: $( ((n == 1)) && echo control-plane || echo worker)"
+    echo "    extraMounts: [{hostPath: $shared, containerPath: /var/lib/lamplighter-shared}]"
+  done
+}
+
+create() {
+  local image=$1 local_network=true
+  [[ -n $image ]] || local_network=false
+  rm -f "$made_from"
+  kind delete cluster
+  mkdir -p "$shared"; chmod 777 "$shared"
+  config "$local_network" | kind create cluster ${image:+--image "$image"} --config - --kubeconfig "$KUBECONFIG"
+  kubectl apply -f "$here/manifests/metrics-server.yaml" -f "$here/manifests/shared-volumes.yaml"
+  kubectl -n local-path-storage patch configmap local-path-config --patch-file "$here/manifests/shared-volumes-config.yaml"
+  kubectl -n local-path-storage rollout restart deployment local-path-provisioner
+  # A test's cluster schedules on every node, the control plane too.
+  kubectl taint nodes --all node-role.kubernetes.io/control-plane:NoSchedule- 2>/dev/null || true
+  [[ -z $image ]] || "$here/pod-network.sh"
+}
+
+# await: nodes Ready, DNS, metrics and the volumes' provisioner at work.
+await() {
+  local deployment
+  for deployment in kube-system/coredns local-path-storage/local-path-provisioner kube-system/metrics-server; do
+    "$bin/kubectl" -n "${deployment%/*}" rollout status deployment "${deployment#*/}" --timeout=120s || { kubectl get pods -A -o wide; return 1; }
+  done
+  "$bin/kubectl" wait --for=condition=Ready nodes --all --timeout=60s
+  for _ in $(seq 120); do kubectl top nodes && return; sleep 0.5; done
+  return 1
+}
+
+up() {
+  local image=
+  "$here/docker.sh"
+  "$here/binaries.sh" kind kubectl
+  exec 9> "$cache/kind-$KIND_CLUSTER.lock"; flock 9
+  if ! healthy; then
+    "$here/registry.sh" || image=$("$here/node-image.sh")
+    phase "kind cluster $KIND_CLUSTER, nodes: $nodes" create "$image" 9>&-
+    phase "kind cluster $KIND_CLUSTER: DNS, metrics, volumes" await 9>&-
+    mkdir -p "$cache/kind"
+    echo "$(inputs) $nodes" > "$made_from"
+  fi
+  "$here/gpus.sh" "${FAKE_GPUS:-8}"
+  say "kind cluster $KIND_CLUSTER is up: export KUBECONFIG=$KUBECONFIG"
+}
+
+down() {
+  [[ -x $bin/kind ]] && docker info >/dev/null 2>&1 || { say "there is no kind cluster to delete"; return; }
+  phase "delete kind cluster $KIND_CLUSTER" kind delete cluster
+  rm -rf "$made_from" "$KUBECONFIG" "$shared"
+}
+
+case ${1:-} in
+  up | down) "$1" ;;
+  *) die "usage: kind.sh up|down" ;;
+esac
