@@ -39,9 +39,9 @@ def kinds(settings: Settings) -> dict[str, Kind]:
     }
 
 
-def new_index() -> Index:
-    """An empty index that knows which deployments follow which training."""
-    return Index({"ModelDeployment": deployment_model.references})
+def new_index(queue: KeyedQueue) -> Index:
+    """An empty index that knows which deployments follow which training, and queues whom our own writes concern."""
+    return Index({"ModelDeployment": deployment_model.references}, queue.add)
 
 
 async def main(settings: Settings) -> int:
@@ -68,7 +68,7 @@ async def _operate(
     settings: Settings, client: kube.Client, queue: KeyedQueue, health: Health, stop: asyncio.Event
 ) -> None:
     """Watch and reconcile until ``stop`` is set or a task ends that should not."""
-    index = new_index()
+    index = new_index(queue)
     complete, watching, end_watching = asyncio.Event(), asyncio.Event(), asyncio.Event()
     reconciler = Reconciler(client, index, kinds(settings), settings.identity)
 

@@ -53,7 +53,7 @@ async def _all(creates: list) -> None:  # type: ignore[type-arg]
 
 async def _create(obj: Obj, snapshot: Snapshot, api: Api, index: Index) -> None:
     try:
-        index.put(await api.create(obj))
+        index.learn(await api.create(obj))
     except ApiError as error:
         if error.already_exists:
             await _adopt(obj, snapshot, api, index)
@@ -71,7 +71,7 @@ async def _adopt(obj: Obj, snapshot: Snapshot, api: Api, index: Index) -> None:
     owner = controller_uid(existing)
     ours = owner == snapshot.uid if controller_uid(obj) else labels(obj).items() <= labels(existing).items()
     if ours:
-        index.put(existing)
+        index.learn(existing)
         raise TransientError(f"{ref(obj)} was there already: the snapshot was stale")
     if owner is not None and labels(existing).get(OWNER_LABEL[snapshot.obj["kind"]]) == snapshot.name:
         raise TransientError(f"{ref(obj)} of an earlier {snapshot.obj['kind']} {snapshot.name} is still being deleted")
@@ -84,7 +84,7 @@ async def _adopt(obj: Obj, snapshot: Snapshot, api: Api, index: Index) -> None:
 
 async def _patch(obj: Obj, api: Api, index: Index) -> None:
     try:
-        index.put(await api.patch(obj))
+        index.learn(await api.patch(obj))
     except ApiError as error:
         if error.refused:
             raise TerminalError("Refused", f"the API server refuses to change {ref(obj)}: {error.message}") from error
@@ -98,14 +98,14 @@ async def _write_status(status: Obj, snapshot: Snapshot, api: Api, index: Index)
     meta = {field: obj["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")}
     body = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": meta, "spec": obj["spec"]}
     try:
-        index.put(await api.replace_status(body | {"status": status}))
+        index.learn(await api.replace_status(body | {"status": status}))
     except ApiError as error:
         if error.gone:
             return  # deleted meanwhile: its DELETED event is on the way
         if error.status == 409:
             newest = await api.get(ref(obj))
             if newest is not None:
-                index.put(newest)
+                index.learn(newest)
             raise TransientError("the object changed while its status was written") from error
         raise
 

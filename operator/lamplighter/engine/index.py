@@ -19,8 +19,14 @@ References = Callable[[Obj], Iterable[Ref]]
 class Index:
     """Primary objects, the children of each, and who refers to whom."""
 
-    def __init__(self, references: dict[str, References] | None = None) -> None:
-        """``references`` tells, per kind, which other primary objects an object depends on."""
+    def __init__(
+        self, references: dict[str, References] | None = None, changed: Callable[[Key], None] = lambda _: None
+    ) -> None:
+        """``references`` tells, per kind, which other primary objects an object depends on.
+
+        ``changed`` is called with each key that has to be looked at because of what :meth:`learn` brought.
+        """
+        self._changed = changed
         self._primary: dict[Key, Obj] = {}
         self._children: defaultdict[Key, dict[tuple[str, str], Obj]] = defaultdict(dict)
         self._references = references or {}
@@ -41,6 +47,14 @@ class Index:
             return set()
         siblings[place] = prune(obj)
         return {owner}
+
+    def learn(self, obj: Obj) -> None:
+        """Remember the answer to one of our own requests.
+
+        Its echo on the watch will be old news and wake nobody, so whom it concerns is told now.
+        """
+        for key in self.put(obj):
+            self._changed(key)
 
     def remove(self, obj: Obj) -> set[Key]:
         """Forget an object that was deleted. Returns the keys to reconcile."""
