@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.core.naming import REVISION
 from lamplighter.core.objects import Obj, labels, ref
 from lamplighter.core.plan import Plan
@@ -12,17 +13,22 @@ from lamplighter.deployment.verdict import DeploymentView
 def tidy(view: DeploymentView, plan: Plan) -> Plan:
     """Add the deletes that are due.
 
-    A revision goes only after the status that was read and the Service that was read both point elsewhere; its pods
-    finish what they have begun (see torchserve.DRAIN_SECONDS).
+    A revision goes only after the status that was read, the Service that was read and the status that is about to be
+    written all point elsewhere; its pods finish what they have begun (see torchserve.DRAIN_SECONDS).
     """
-    stable, candidate = view.status.stable, view.status.candidate
+    stable = view.status.stable
     service = view.snapshot.owned("Service", view.snapshot.name)
     if stable is None or service is None:
         return plan
     if service["spec"].get("selector") != workload.selector(view.snapshot, stable.revision):
         return plan
-    creating = {labels(obj).get(REVISION) for wave in plan.create for obj in wave}
-    in_use = {stable.revision, *([candidate.revision] if candidate else []), *creating}
+    coming = view.status if plan.status is None else DeploymentStatus.model_validate(plan.status)
+    in_use = {
+        entry.revision
+        for known in (view.status, coming)
+        for entry in (known.stable, known.candidate)
+        if entry is not None
+    }
     gone = [obj for obj in view.snapshot.all_owned("Deployment") if _revision(obj) not in in_use]
     idle = [obj for obj in view.snapshot.all_owned("ControllerRevision") if _revision(obj) not in in_use]
     idle.sort(key=lambda obj: obj["revision"], reverse=True)
