@@ -12,7 +12,7 @@ from lamplighter.deployment.revision import object_name
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Pods of a revision. ``complete``: as many as wanted are ready, and the controller has seen the wanted number."""
+    """Pods of a revision. ``complete``: as many as wanted are ready, and the controller knows the wanted number."""
 
     ready: int
     wanted: int
@@ -20,14 +20,14 @@ class Health:
     obstacle: Failure | None
 
 
-def health(snapshot: Snapshot, revision: str) -> Health:
-    """Judge a revision by its Deployment and its pods."""
+def health(snapshot: Snapshot, revision: str, wanted: int) -> Health:
+    """Judge a revision, of which ``wanted`` pods should be ready, by its Deployment and its pods."""
     deployment = snapshot.owned("Deployment", object_name(snapshot.name, revision))
     if deployment is None:
-        return Health(0, 0, False, None)
-    wanted, ready = deployment["spec"].get("replicas", 1), _ready(deployment)
+        return Health(0, wanted, False, None)
+    ready, told = _ready(deployment), deployment["spec"].get("replicas", 1) == wanted
     observed = deployment.get("status", {}).get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
-    complete = observed and ready >= wanted
+    complete = told and observed and ready >= wanted
     return Health(ready, wanted, complete, None if complete else _obstacle(snapshot, revision))
 
 

@@ -33,7 +33,7 @@ def _hold(view: DeploymentView, error: TerminalError, default_image: str) -> Pla
     patch: list[Obj] = []
     if status.stable is not None:
         stable = status.stable.revision
-        status.stable.ready_replicas = health(view.snapshot, stable).ready
+        status.stable.ready_replicas = health(view.snapshot, stable, _replicas(view)).ready
         _sustain(view, revision.find(view.snapshot, stable), default_image, create, patch)
         _direct(view, stable, create, patch)
     waiting(view, status, error)
@@ -48,7 +48,7 @@ def _roll(view: DeploymentView, resolved: ResolvedModel, default_image: str) -> 
     patch: list[Obj] = []
     events: tuple[Event, ...] = ()
     _sustain(view, wanted, default_image, create, patch)
-    seen = health(snapshot, wanted.name)
+    seen = health(snapshot, wanted.name, _replicas(view))
     before = status.stable
     if before is not None and before.revision != wanted.name:
         _sustain(view, revision.find(snapshot, before.revision), default_image, create, patch)
@@ -60,7 +60,7 @@ def _roll(view: DeploymentView, resolved: ResolvedModel, default_image: str) -> 
     else:
         status.candidate = _entry(view, status.candidate, wanted, resolved, seen.ready)
         if before is not None:
-            before.ready_replicas = health(snapshot, before.revision).ready
+            before.ready_replicas = health(snapshot, before.revision, _replicas(view)).ready
     _direct(view, status.stable.revision if status.stable else wanted.name, create, patch)
     describe(view, status, wanted.name, seen)
     return view.plan(status, create=(keep, tuple(create)), patch=tuple(patch), events=events)
@@ -72,12 +72,16 @@ def _sustain(
     """See to it that a revision has its Deployment, of the size that the spec asks for."""
     if wanted is None:
         return
-    replicas = DEFAULT_REPLICAS if view.spec.replicas is None else view.spec.replicas
+    replicas = _replicas(view)
     existing = view.snapshot.owned("Deployment", object_name(view.snapshot.name, wanted.name))
     if existing is None:
         create.append(workload.deployment(view.snapshot, wanted, replicas, default_image))
     elif existing["spec"].get("replicas") != replicas:
         patch.append(workload.scale(existing, replicas))
+
+
+def _replicas(view: DeploymentView) -> int:
+    return DEFAULT_REPLICAS if view.spec.replicas is None else view.spec.replicas
 
 
 def _direct(view: DeploymentView, serving: str, create: list[Obj], patch: list[Obj]) -> None:
