@@ -52,8 +52,9 @@ def scale(deployment: Obj, replicas: int) -> Obj:
 
 
 def repoint(service: Obj, snapshot: Snapshot, revision: str) -> Obj:
-    """The patch that makes the Service select this revision."""
-    return _patch(service, {"selector": selector(snapshot, revision)})
+    """The patch that makes the Service select this revision, and by nothing else."""
+    strange = dict.fromkeys(service["spec"].get("selector") or {})  # null removes a key that a merge would leave
+    return _patch(service, {"selector": strange | selector(snapshot, revision)})
 
 
 def _patch(obj: Obj, spec: Obj) -> Obj:
