@@ -72,9 +72,12 @@ class Snapshot:
         return int(self.obj["metadata"].get("generation", 0))
 
     def owned(self, kind: str, name: str) -> Obj | None:
-        """The child of this kind and name, if it is ours and not one of an earlier object of our name."""
-        candidate = self.children.get((kind, name))
-        return candidate if candidate is not None and self._ours(candidate) else None
+        """The child of this kind and name, watched or read, if it is ours and not an earlier object's of our name."""
+        for known in (self.children, self.related):
+            candidate = known.get((kind, name))
+            if candidate is not None and self._ours(candidate):
+                return candidate
+        return None
 
     def all_owned(self, kind: str, **having: str) -> list[Obj]:
         """All our children of a kind that carry these labels (``{"lamplighter.dev/run": "1"}``), by name."""
@@ -85,4 +88,7 @@ class Snapshot:
         ]
 
     def _ours(self, obj: Obj) -> bool:
-        return controller_uid(obj) == self.uid or labels(obj).get(OWNER_UID) == self.uid
+        """By the controller; pods belong to what we made, so their label says it. Labels are copied by `kubectl expose`."""
+        if obj["kind"] == "Pod":
+            return labels(obj).get(OWNER_UID) == self.uid
+        return controller_uid(obj) == self.uid

@@ -17,7 +17,7 @@ _STATE = {
 
 def advance(view: TrainingView, run: Run) -> Plan:
     """Follow the Job of the current stage; a recorded Job that is gone is lost and never made again."""
-    job = view.snapshot.owned("Job", run.job) or view.snapshot.related.get(("Job", run.job))
+    job = view.snapshot.owned("Job", run.job)
     if job is None:
         return _lost(view, run)
     seen = observe(view.snapshot, job, view.now)

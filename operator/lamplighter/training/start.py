@@ -58,7 +58,7 @@ def _number(view: TrainingView) -> tuple[int, TrainingSpec | None]:
     number = view.status.run.number + 1 if view.status.run else 1
     while (frozen := freeze.frozen_spec(view.snapshot, number)) is not None:
         job = stages.job_name(view.snapshot.name, number, stages.of(frozen)[0], 1)
-        begun = view.snapshot.owned("Job", job) or view.snapshot.related.get(("Job", job))
+        begun = view.snapshot.owned("Job", job)
         if begun or frozen == freeze.essence(view.spec):
             return number, frozen
         number += 1
