@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from lamplighter.api import API_VERSION
-from lamplighter.core.objects import Obj
+from lamplighter.core.objects import Obj, labels
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "lamplighter"
@@ -55,6 +55,12 @@ def child(owner: Obj, api_version: str, kind: str, name: str, labels: dict[str, 
         },
         **body,
     }
+
+
+def run_number(obj: Obj) -> int | None:
+    """The run that a child belongs to; None when somebody took its label away."""
+    text = labels(obj).get(RUN, "")
+    return int(text) if text.isdecimal() else None
 
 
 def digest(content: Any) -> str:

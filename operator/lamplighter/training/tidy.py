@@ -1,12 +1,11 @@
 """What is removed, and when: Jobs of runs that ended, revisions that nobody remembers. Volumes stay."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from lamplighter.api.common import seconds
 from lamplighter.api.training import RunState
-from lamplighter.core.naming import RUN
-from lamplighter.core.objects import Obj, Ref, labels, moment, ref
+from lamplighter.core.naming import run_number
+from lamplighter.core.objects import Obj, Ref, moment, ref
 from lamplighter.core.plan import Plan
 from lamplighter.training.verdict import TrainingView
 
@@ -22,10 +21,9 @@ def tidy(view: TrainingView, plan: Plan) -> Plan:
     wait = [] if plan.requeue_after is None else [plan.requeue_after]
     for kind in _EVIDENCE:
         for obj in view.snapshot.all_owned(kind):
-            expiry = _expiry(view, obj)
-            if expiry is None or "deletionTimestamp" in obj["metadata"]:
+            left = _seconds_left(view, obj)
+            if left is None or "deletionTimestamp" in obj["metadata"]:
                 continue
-            left = (expiry - view.now).total_seconds()
             if left <= 0:
                 due.append(ref(obj))
             else:
@@ -34,21 +32,19 @@ def tidy(view: TrainingView, plan: Plan) -> Plan:
     return replace(plan, delete=(*plan.delete, *due), requeue_after=min(wait, default=None))
 
 
-def _expiry(view: TrainingView, obj: Obj) -> datetime | None:
-    """When an object may go; None while its run is under way. What a stopped run left goes at once."""
-    number = int(labels(obj)[RUN])
-    run = view.status.run
-    if run is None or number > run.number or (number == run.number and not run.state.final):
+def _seconds_left(view: TrainingView, obj: Obj) -> float | None:
+    """Until an object may go; None while its run is under way. What a stopped run left goes at once."""
+    number, run = run_number(obj), view.status.run
+    if number is None or run is None or number > run.number or (number == run.number and not run.state.final):
         return None
     record = next((entry for entry in view.status.history if entry.run == number), None)
     if record is None or record.completion_time is None or record.state is RunState.SUPERSEDED:
-        return view.now
-    end = min(moment(record.completion_time), view.now)
-    return end + timedelta(seconds=seconds(view.spec.ttl_after_finished))
+        return 0.0
+    age = (view.now - moment(record.completion_time)).total_seconds()
+    return seconds(view.spec.ttl_after_finished) - max(age, 0.0)
 
 
 def _forgotten(view: TrainingView, revision: Obj) -> bool:
-    number = int(labels(revision)[RUN])
-    run = view.status.run
+    number, run = run_number(revision), view.status.run
     remembered = {entry.run for entry in view.status.history}
-    return run is not None and number < run.number and number not in remembered
+    return number is not None and run is not None and number < run.number and number not in remembered
