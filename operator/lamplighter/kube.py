@@ -40,7 +40,9 @@ log = logging.getLogger(__name__)
 class Client:
     """The calls of a reconcile: see :class:`lamplighter.engine.api.Api`."""
 
-    def __init__(self, configuration: Configuration, timeout: float) -> None:
+    def __init__(self, configuration: Configuration, timeout: float, namespaces: Iterable[str] = ()) -> None:
+        """``timeout``: seconds for one request. ``namespaces``: where lists look; empty: in the whole cluster."""
+        self._namespaces = tuple(namespaces)
         self._configuration = configuration
         self._host = configuration.host.rstrip("/")
         self._session = aiohttp.ClientSession(
@@ -90,17 +92,19 @@ class Client:
 
     async def generations(self, kind: str) -> Iterable[tuple[Key, int]]:
         """Key and generation of every object of a kind, in pages, metadata only."""
-        found: list[tuple[Key, int]] = []
+        urls = [_url(kind, namespace) for namespace in self._namespaces]
+        cluster_wide = f"{RESOURCES[kind].path}/{RESOURCES[kind].plural}"
+        return [found for url in urls or [cluster_wide] async for found in self._pages(kind, url)]
+
+    async def _pages(self, kind: str, url: str) -> AsyncIterator[tuple[Key, int]]:
         query = {"limit": str(_PAGE)}
         while True:
-            url = f"{RESOURCES[kind].path}/{RESOURCES[kind].plural}?{urlencode(query)}"
-            page = await self._send("GET", "list", kind, url, accept=_METADATA_ONLY)
-            metas = [item["metadata"] for item in page["items"] or ()]
-            found += [(Key(kind, meta["namespace"], meta["name"]), meta.get("generation", 0)) for meta in metas]
-            token = page["metadata"].get("continue")
-            if not token:
-                return found
-            query["continue"] = token
+            page = await self._send("GET", "list", kind, f"{url}?{urlencode(query)}", accept=_METADATA_ONLY)
+            for meta in (item["metadata"] for item in page["items"] or ()):
+                yield Key(kind, meta["namespace"], meta["name"]), meta.get("generation", 0)
+            query["continue"] = page["metadata"].get("continue") or ""
+            if not query["continue"]:
+                return
 
     async def _send(
         self,
@@ -146,7 +150,7 @@ async def configuration() -> Configuration:
 @contextlib.asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Client]:
     """A client while inside."""
-    client = Client(await configuration(), settings.request_timeout)
+    client = Client(await configuration(), settings.request_timeout, settings.namespaces)
     try:
         yield client
     finally:
