@@ -88,7 +88,7 @@ class Snapshot:
         ]
 
     def _ours(self, obj: Obj) -> bool:
-        """By the controller; pods belong to what we made, so their label says it. Labels are copied by `kubectl expose`."""
+        """Told by the controller, not by labels, which `kubectl expose` copies; what controls a pod is made for us."""
         if obj["kind"] == "Pod":
             return labels(obj).get(OWNER_UID) == self.uid
         return controller_uid(obj) == self.uid

@@ -9,7 +9,7 @@ from lamplighter.core.objects import Ref, annotations
 from lamplighter.core.plan import Plan, Snapshot
 from lamplighter.training import freeze, verdict
 from lamplighter.training.progress import advance, supersede
-from lamplighter.training.start import start, unrecorded_jobs
+from lamplighter.training.start import begun, last_run, start, unrecorded_jobs
 from lamplighter.training.tidy import tidy
 from lamplighter.training.verdict import TrainingView
 
@@ -21,15 +21,11 @@ def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
     """What a plan needs beyond the watched children: a source that is not copied yet, a Job that seems to be gone."""
     view = _view(snapshot, now)
     run, source = view.status.run, view.spec.source
-    if run is not None and not run.state.final:
-        jobs = [run.job]
-    elif _wants_run(view):
-        jobs = unrecorded_jobs(snapshot, run.number if run else 0)
-    else:
-        return []
+    under_way = run is not None and not run.state.final
+    jobs = [run.job] if run and under_way else unrecorded_jobs(snapshot, last_run(view))
     missing = [Ref("Job", snapshot.namespace, name) for name in jobs if snapshot.owned("Job", name) is None]
-    starting = run is None or run.state.final
-    return [*missing, *([Ref("ConfigMap", snapshot.namespace, source.config_map)] if starting and source else [])]
+    starting = not under_way and _wants_run(view)
+    return [*missing, *([Ref("ConfigMap", snapshot.namespace, source.config_map)] if source and starting else [])]
 
 
 def plan(snapshot: Snapshot, now: datetime) -> Plan:
@@ -43,16 +39,17 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
             if view.spec.on_change is OnChange.RESTART and _changed(view):
                 return supersede(view, run)
             return tidy(view, advance(view, run))
-        if _wants_run(view):
-            return start(view)
+        if _wants_run(view) or begun(view):
+            return tidy(view, start(view))
     except TerminalError as error:
-        return verdict.blocked(view, error, SOURCE_POLL)
+        return tidy(view, verdict.blocked(view, error, SOURCE_POLL))
     return tidy(view, view.plan(view.draft()))
 
 
 def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again: float) -> Plan:
     """What to write when the API server refused what was planned."""
-    return verdict.blocked(_view(snapshot, now), error, look_again)
+    view = _view(snapshot, now)
+    return tidy(view, verdict.blocked(view, error, look_again))
 
 
 def _view(snapshot: Snapshot, now: datetime) -> TrainingView:

@@ -1,8 +1,8 @@
 """Starting a run: freeze what it depends on, then create the first stage's Job and what its pods need."""
 
 from lamplighter.api.training import Run, TrainingSpec
-from lamplighter.core.naming import RETRAIN, RUN
-from lamplighter.core.objects import Obj, annotations, labels, timestamp
+from lamplighter.core.naming import RETRAIN, run_number
+from lamplighter.core.objects import Obj, annotations, timestamp
 from lamplighter.core.plan import Plan, Snapshot
 from lamplighter.training import freeze, output, stages
 from lamplighter.training.stage import StageRun
@@ -30,7 +30,8 @@ def start(view: TrainingView) -> Plan:
         start_time=timestamp(view.now),
     )
     keep: list[Obj] = [] if frozen else [freeze.revision(snapshot.obj, number)]
-    if snapshot.owned("ConfigMap", freeze.name(snapshot.name, number)) is None:
+    begins = snapshot.owned("Job", run.job) is None
+    if begins and snapshot.owned("ConfigMap", freeze.name(snapshot.name, number)) is None:
         copy = freeze.source_copy(snapshot, spec, number)
         keep += [copy] if copy else []
     claim = output.claim(snapshot, spec)
@@ -42,11 +43,23 @@ def start(view: TrainingView) -> Plan:
 
 def unrecorded_jobs(snapshot: Snapshot, last_run: int) -> list[str]:
     """Jobs that a start which was cut short may have left: those of revisions that the status knows nothing of."""
-    return [
-        stages.job_name(snapshot.name, number, stages.TRAIN, 1)
-        for revision in snapshot.all_owned("ControllerRevision")
-        if (number := int(labels(revision)[RUN])) > last_run
-    ]
+    return [stages.job_name(snapshot.name, number, stages.TRAIN, 1) for number in _unrecorded(snapshot, last_run)]
+
+
+def begun(view: TrainingView) -> bool:
+    """True when a start was cut short after its Job was created: that run is under way, whatever is wanted by now."""
+    jobs = unrecorded_jobs(view.snapshot, last_run(view))
+    return any(view.snapshot.owned("Job", job) is not None for job in jobs)
+
+
+def last_run(view: TrainingView) -> int:
+    """The newest run that the status tells of; 0 before the first."""
+    return view.status.run.number if view.status.run else 0
+
+
+def _unrecorded(snapshot: Snapshot, last: int) -> list[int]:
+    numbers = map(run_number, snapshot.all_owned("ControllerRevision"))
+    return sorted(number for number in numbers if number is not None and number > last)
 
 
 def _number(view: TrainingView) -> tuple[int, TrainingSpec | None]:
@@ -55,14 +68,16 @@ def _number(view: TrainingView) -> tuple[int, TrainingSpec | None]:
     A start that was cut short is continued with what it froze. If it got no Job and the spec is another one by now
     (the first may have been refused), it is passed over.
     """
-    number = view.status.run.number + 1 if view.status.run else 1
-    while (frozen := freeze.frozen_spec(view.snapshot, number)) is not None:
-        job = stages.job_name(view.snapshot.name, number, stages.of(frozen)[0], 1)
-        begun = view.snapshot.owned("Job", job)
-        if begun or frozen == freeze.essence(view.spec):
-            return number, frozen
-        number += 1
-    return number, None
+    snapshot, last = view.snapshot, last_run(view)
+    numbers = _unrecorded(snapshot, last)
+    frozen = {number: spec for number in numbers if (spec := freeze.frozen_spec(snapshot, number)) is not None}
+    for number, spec in frozen.items():
+        if snapshot.owned("Job", stages.job_name(snapshot.name, number, stages.of(spec)[0], 1)):
+            return number, spec
+    for number, spec in frozen.items():
+        if spec == freeze.essence(view.spec):
+            return number, spec
+    return max([last, *numbers]) + 1, None
 
 
 def stage_children(snapshot: Snapshot, run: Run, spec: TrainingSpec, *, suspend: bool) -> list[Obj]:
