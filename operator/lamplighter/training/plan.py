@@ -39,11 +39,13 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
             if view.spec.on_change is OnChange.RESTART and _changed(view):
                 return supersede(view, run)
             return tidy(view, advance(view, run))
-        if _wants_run(view) or begun(view):
+        if run is None or _wants_run(view) or begun(view):
             return tidy(view, start(view))
     except TerminalError as error:
         return tidy(view, verdict.blocked(view, error, SOURCE_POLL))
-    return tidy(view, view.plan(view.draft()))
+    status = view.draft()
+    verdict.conclude(view, status, run)
+    return tidy(view, view.plan(status))
 
 
 def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again: float) -> Plan:

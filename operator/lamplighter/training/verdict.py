@@ -49,20 +49,24 @@ def ended(
     status.history = status.history[-view.spec.history_limit :]
     if artifact is not None:
         status.latest = record
-    status.state = state.value
-    message = _sentence(run, artifact, failure)
-    succeeded = state is RunState.SUCCEEDED
-    reason = failure.reason if failure else state.value
+    conclude(view, status, status.run)
+    fine = state in (RunState.SUCCEEDED, RunState.SUPERSEDED)
+    event = Event("Normal" if fine else "Warning", f"Run{state.value}", _sentence(status.run))
+    return view.plan(status, events=(event,))
+
+
+def conclude(view: TrainingView, status: TrainingStatus, run: Run) -> None:
+    """Tell of a run that is over and is not followed by another."""
+    succeeded, superseded = run.state is RunState.SUCCEEDED, run.state is RunState.SUPERSEDED
+    status.state = run.state.value
     view.summarize(
         status,
         ready=succeeded,
-        progressing=state is RunState.SUPERSEDED,
-        stalled=not succeeded and state is not RunState.SUPERSEDED,
-        reason=reason,
-        message=message,
+        progressing=superseded,
+        stalled=not succeeded and not superseded,
+        reason=run.failure.reason if run.failure else run.state.value,
+        message=_sentence(run),
     )
-    event = Event("Normal" if succeeded or state is RunState.SUPERSEDED else "Warning", f"Run{state.value}", message)
-    return view.plan(status, events=(event,))
 
 
 def blocked(view: TrainingView, error: TerminalError, look_again: float) -> Plan:
@@ -80,9 +84,9 @@ def blocked(view: TrainingView, error: TerminalError, look_again: float) -> Plan
     return view.plan(status, events=(Event("Warning", error.reason, str(error)),), requeue_after=look_again)
 
 
-def _sentence(run: Run, artifact: Artifact | None, failure: Failure | None) -> str:
-    if failure is not None:
-        return f"run {run.number}, stage {run.stage}, attempt {run.attempt}: {failure.message}"
-    if artifact is not None:
-        return f"run {run.number} succeeded: {artifact.uri}, sha256 {artifact.sha256}"
+def _sentence(run: Run) -> str:
+    if run.failure is not None:
+        return f"run {run.number}, stage {run.stage}, attempt {run.attempt}: {run.failure.message}"
+    if run.artifact is not None:
+        return f"run {run.number} succeeded: {run.artifact.uri}, sha256 {run.artifact.sha256}"
     return f"run {run.number} succeeded; without spec.package there is no archive to deploy"
