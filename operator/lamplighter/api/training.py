@@ -192,7 +192,7 @@ class Artifact(ApiModel):
 
     uri: Annotated[str, Field(max_length=1024)]
     sha256: Sha256
-    size_bytes: int | None = Field(default=None, ge=0)
+    size_bytes: int | None = Field(default=None, ge=0, le=2**53)
 
 
 class RunRecord(ApiModel):

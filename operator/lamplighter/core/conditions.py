@@ -1,5 +1,6 @@
 """Conditions after the API conventions and kstatus: Ready, Reconciling, Stalled."""
 
+import re
 from datetime import datetime
 
 from lamplighter.api.common import Condition
@@ -8,6 +9,15 @@ from lamplighter.core.objects import timestamp
 READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
+
+
+_STRANGE = re.compile(r"[^A-Za-z0-9]")
+
+
+def reason_word(text: str, otherwise: str) -> str:
+    """A reason as the API accepts it, from what others call it: the kubelet says ``OutOfnvidia.com/gpu``."""
+    word = _STRANGE.sub("", text)[:63]
+    return word if word and not word[0].isdigit() else otherwise
 
 
 def set_condition(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamplighter.api.training import Failure
+from lamplighter.core.conditions import reason_word
 from lamplighter.core.objects import Obj
 
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
@@ -26,14 +27,16 @@ def report(text: str) -> Report:
     """Read a termination message. Anything that is not our JSON is taken as log lines: the last one counts."""
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
         lines = [line for line in text.splitlines() if line.strip()]
         return Report(None, lines[-1].strip() if lines else "", {})
     reason = data.get("reason")
     return Report(
-        reason if isinstance(reason, str) and reason.isalnum() else None, str(data.get("message") or ""), data
+        reason if isinstance(reason, str) and reason_word(reason, "") == reason else None,
+        str(data.get("message") or ""),
+        data,
     )
 
 
@@ -118,8 +121,8 @@ def _ended(pod: Obj, container: str, end: Obj) -> Failure:
 
 def _failure(pod: Obj, reason: str, message: str, code: int | None = None) -> Failure:
     return Failure(
-        reason=reason[:128],
-        message=message[:4096],
+        reason=reason_word(reason, "PodFailed"),
+        message=message.encode(errors="replace").decode()[:4096],  # a program's JSON may hold half a character
         pod=_name(pod),
         node=(pod.get("spec") or {}).get("nodeName"),
         exit_code=code,

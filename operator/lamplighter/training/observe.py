@@ -6,6 +6,7 @@ from enum import Enum, auto
 
 from lamplighter.api.training import Failure
 from lamplighter.core import pods
+from lamplighter.core.conditions import reason_word
 from lamplighter.core.naming import ATTEMPT, RUN, STAGE
 from lamplighter.core.objects import Obj, condition, labels, moment
 from lamplighter.core.plan import Snapshot
@@ -66,7 +67,7 @@ def _failed(job: Obj, its_pods: list[Obj], failed: Obj, now: datetime) -> Observ
     if cause is None:
         text = failed.get("message") or "its Job failed"
         cause = Failure(
-            reason=failed.get("reason") or "JobFailed",
+            reason=reason_word(failed.get("reason") or "", "JobFailed"),
             message=f"Job {job['metadata']['name']}: {text}. No pod is left that tells why",
         )
         return Observation(Progress.FAILED, cause.message, cause, retry_after=_patience(failed, now))

@@ -1,5 +1,9 @@
 """A run under way: look at its stage, go on to the next one, or end it."""
 
+import contextlib
+
+from pydantic import ValidationError
+
 from lamplighter.api.training import Artifact, Failure, Run, RunState, TrainingSpec
 from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Plan
@@ -60,10 +64,9 @@ def _stage_done(view: TrainingView, run: Run, seen: Observation) -> Plan:
 
 def _packaged(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observation) -> Plan:
     said = seen.report.data if seen.report else {}
-    digest, size = said.get("sha256"), said.get("sizeBytes")
-    if isinstance(digest, str) and len(digest) == 64:
-        uri = output.uri(run.claim_name, run.path)
-        artifact = Artifact(uri=uri, sha256=digest, size_bytes=size if isinstance(size, int) else None)
+    uri = output.uri(run.claim_name, run.path)
+    with contextlib.suppress(ValidationError):
+        artifact = Artifact.model_validate({**said, "uri": uri})
         return ended(view, run, RunState.SUCCEEDED, artifact=artifact)
     failure = Failure(
         reason="NoDigest",
