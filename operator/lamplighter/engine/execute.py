@@ -121,7 +121,7 @@ async def _tell(event: Event, snapshot: Snapshot, api: Api, identity: str, now: 
         "type": event.type,
         "reason": event.reason,
         "action": "Reconcile",
-        "note": event.message[:1024],
+        "note": event.message.encode()[:1024].decode(errors="ignore"),  # the limit is in bytes
         "reportingController": CONTROLLER,
         "reportingInstance": identity[:128],
         "regarding": {
