@@ -81,13 +81,12 @@ class Index:
         """A primary object."""
         return self._primary.get(key)
 
-    def snapshot(self, key: Key, related: Iterable[Obj] = ()) -> Snapshot | None:
+    def snapshot(self, key: Key) -> Snapshot | None:
         """The object and its children as they are known now; None when it does not exist."""
         obj = self._primary.get(key)
         if obj is None:
             return None
-        more = {(other["kind"], other["metadata"]["name"]): other for other in related}
-        return Snapshot(obj, dict(self._children.get(key, {})), more)
+        return Snapshot(obj, dict(self._children.get(key, {})))
 
     def keys(self) -> Iterator[Key]:
         """All primary objects."""

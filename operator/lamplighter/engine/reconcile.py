@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -85,10 +85,9 @@ class Reconciler:
             return None
         wanted = kind.reads(snapshot, now)
         if wanted:
+            # What was read answers the questions of this snapshot, so the plan is made from it, not from a newer one.
             related = [obj for target in wanted if (obj := await self._read(target)) is not None]
-            snapshot = self._index.snapshot(key, related)
-            if snapshot is None:
-                return None
+            snapshot = replace(snapshot, related={(obj["kind"], obj["metadata"]["name"]): obj for obj in related})
         plan = kind.plan(snapshot, now)
         try:
             await execute(plan, snapshot, self._api, self._index, self._identity, now)
