@@ -13,6 +13,8 @@ from lamplighter.core.plan import Snapshot
 
 EVIDENCE_GRACE = 10.0
 """Seconds to wait for the pod that explains a Job's end: Jobs and pods arrive on different watch streams."""
+_STARTED = ("Running", "Succeeded", "Failed")
+"""A pod that failed has run; that the stage failed is the Job's to say."""
 
 
 class Progress(Enum):
@@ -76,7 +78,7 @@ def _failed(job: Obj, its_pods: list[Obj], failed: Obj, now: datetime) -> Observ
 
 def _active(job: Obj, its_pods: list[Obj]) -> Observation:
     wanted = job["spec"].get("parallelism", 1)
-    running = sum(pod.get("status", {}).get("phase") in ("Running", "Succeeded") for pod in its_pods)
+    running = sum(pod.get("status", {}).get("phase") in _STARTED for pod in its_pods)
     if running >= wanted:
         return Observation(Progress.RUNNING, f"{_pods(wanted)} running")
     for pod in its_pods:
