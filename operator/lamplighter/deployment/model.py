@@ -27,7 +27,8 @@ def resolve(snapshot: Snapshot, spec: DeploymentSpec) -> ResolvedModel:
     if found is None:
         raise TerminalError(
             "TrainingNotFound",
-            f"spec.model.trainingRef: there is no ModelTraining {name} in namespace {snapshot.namespace}",
+            f"spec.model.trainingRef: there is no ModelTraining {name} in namespace {snapshot.namespace}. Create it or "
+            "correct the name; this deployment goes on by itself then",
         )
     record = _record(ModelTraining.model_validate(found), pinned)
     if record is None or record.artifact is None:
