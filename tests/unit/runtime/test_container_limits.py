@@ -1,0 +1,50 @@
+"""The container's cgroup is read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lamplighter_runtime import memory, processors
+
+
+def write(root: Path, path: str, content: str) -> None:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(content)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"sys/fs/cgroup/cpu.max": "150000 100000\n"}, 2),
+        ({"sys/fs/cgroup/cpu.max": "20000 100000\n"}, 1),
+        ({"sys/fs/cgroup/cpu.max": "max 100000\n"}, 64),
+        (
+            {"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "400000\n", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"},
+            4,
+        ),
+        ({"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"}, 64),
+        ({"sys/fs/cgroup/cpu.max": "99900000 100000\n"}, 64),
+        ({}, 64),
+    ],
+)
+def test_processors_follow_the_containers_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: int
+):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    for path, content in files.items():
+        write(tmp_path, path, content)
+    assert processors.usable(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "kills"),
+    [
+        ("sys/fs/cgroup/memory.events", "low 0\nmax 9\noom 3\noom_kill 2\n", 2),
+        ("sys/fs/cgroup/memory/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", 1),
+        ("elsewhere", "", 0),
+    ],
+)
+def test_kills_for_memory_are_counted_in_both_kinds_of_cgroup(tmp_path: Path, path: str, content: str, kills: int):
+    write(tmp_path, path, content)
+    assert memory.oom_kills(tmp_path) == kills

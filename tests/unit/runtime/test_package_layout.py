@@ -1,0 +1,24 @@
+"""The shape of the runtime package."""
+
+import ast
+import sys
+from pathlib import Path
+
+RUNTIME = Path(__file__).parents[3] / "training_images" / "runtime" / "lamplighter_runtime"
+
+
+def test_the_runtime_needs_nothing_but_the_standard_library():
+    allowed = {*sys.stdlib_module_names, "lamplighter_runtime"}
+    foreign = set()
+    for file in RUNTIME.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            foreign |= {f"{file.name}: {name}" for name in names if name.split(".")[0] not in allowed}
+    assert not foreign
+
+
+def test_only_the_torchserve_modules_know_its_settings():
+    knowing = {file.name for file in RUNTIME.glob("*.py") if "config.properties" in file.read_text()}
+    assert knowing == {"torchserve_config.py"}

@@ -1,0 +1,71 @@
+"""What TorchServe says is understood."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lamplighter_runtime import torchserve_api
+from lamplighter_runtime.torchserve_api import Kind, ModelState, Unavailable
+
+METRICS = """\
+# TYPE ts_inference_requests_total counter
+ts_inference_requests_total{model_name="digits",model_version="default",hostname="a",} 5.0
+ts_inference_requests_total{model_name="digits",model_version="1.0",hostname="a",} 1.2E3
+ts_inference_latency_microseconds{model_name="digits",model_version="default",hostname="a",} 71360.2
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "text"),
+    [
+        ('[access] /127.0.0.1:1 "POST /predictions/digits HTTP/1.1" 200 3', Kind.PREDICTION, None),
+        ('[access] /127.0.0.1:1 "POST /predictions/digits/1.0 HTTP/1.1" 503 3', Kind.PREDICTION, None),
+        ('[access] /127.0.0.1:1 "POST /predictions/nope HTTP/1.1" 404 3', Kind.ACCESS, None),
+        ('[access] /127.0.0.1:1 "GET /models/digits HTTP/1.1" 200 3', Kind.ACCESS, None),
+        ("[W-9000-digits_1.0-stdout] Backend received inference at: 1795261871", Kind.ACCESS, None),
+        ("[W-9000-digits_1.0-stdout] ValueError: boom", Kind.MODEL, "ValueError: boom"),
+        ("[W-9000-digits_1.0-stdout]   File x", Kind.MODEL, "  File x"),
+        ("2026 [WARN ] BatchAggregator - Load model failed: digits, error: Worker died.", Kind.LOAD_FAILED, None),
+        ("2026 [ERROR] WorkerThread - Backend worker error", Kind.LOAD_FAILED, None),
+        ("Model server started.", Kind.SERVER, None),
+    ],
+)
+def test_log_lines_are_told_apart(line: str, kind: Kind, text: str | None):
+    parsed = torchserve_api.parse_log(line, "digits")
+    assert parsed.kind is kind
+    assert parsed.text == (line if text is None else text)
+
+
+def test_lines_of_two_workers_have_two_sources():
+    sources = {torchserve_api.parse_log(f"[W-{port}-digits_1.0-stdout] x", "digits").source for port in (9000, 9001)}
+    assert len(sources) == 2
+
+
+def test_workers_and_queue_are_read():
+    workers = [{"id": "9000", "status": "READY"}, {"id": "9001", "status": "UNLOADING"}]
+    body = json.dumps([{"workers": workers, "jobQueueStatus": {"remainingCapacity": 97, "pendingRequests": 3}}])
+    assert torchserve_api.parse_model(body.encode()) == ModelState(workers=2, ready=1, queued=3)
+
+
+@given(
+    st.binary() | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(lambda v: json.dumps(v).encode())
+)
+def test_an_answer_that_is_no_model_counts_as_no_answer(body: bytes):
+    with pytest.raises(Unavailable):
+        torchserve_api.parse_model(body)
+
+
+def test_accepted_predictions_are_summed_over_versions():
+    assert torchserve_api.parse_received(METRICS) == 1205
+
+
+def test_before_the_first_prediction_there_is_no_counter():
+    assert torchserve_api.parse_received("") == 0
+
+
+def test_a_server_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torchserve_api, "MANAGEMENT_PORT", 1)
+    with pytest.raises(Unavailable, match="no answer from port 1"):
+        torchserve_api.model_state("digits")

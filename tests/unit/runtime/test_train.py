@@ -1,0 +1,140 @@
+"""The launcher as a real process, with a stand-in for torchrun that writes what the real one writes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+RUNTIME = Path(__file__).parents[3] / "training_images" / "runtime"
+# Runs the script in a child, as torchrun does, and tells of its failure in torchrun's words.
+TORCHRUN = """
+import signal, subprocess, sys
+child = subprocess.Popen([sys.executable, *sys.argv[1:]])
+signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+code = child.wait()
+if code:
+    print(f"E1121 11:00:00.000000 7 /opt/torch/distributed/elastic/multiprocessing/api.py:1002] "
+          f"failed (exitcode: {code}) local_rank: 0 (pid: 8) of binary: python", file=sys.stderr)
+    print("Traceback (most recent call last):\\n  File x\\nChildFailedError: ", file=sys.stderr)
+    sys.exit(1)
+"""
+
+
+class Launcher:
+    def __init__(self, folder: Path) -> None:
+        package = folder / "fake" / "torch" / "distributed"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package.parent / "__init__.py").touch()
+        (package / "run.py").write_text(TORCHRUN)
+        self.folder, self.log = folder, folder / "termination-log"
+        self.environ = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("PET_")},
+            "PYTHONPATH": f"{RUNTIME}{os.pathsep}{folder / 'fake'}",
+            "LAMPLIGHTER_TERMINATION_LOG": str(self.log),
+        }
+
+    def start(self, script: str, **environ: str) -> "subprocess.Popen[str]":
+        (self.folder / "train.py").write_text(script)
+        program = "import sys; from lamplighter_runtime.train import main; sys.exit(main())"
+        return subprocess.Popen(
+            [sys.executable, "-c", program, "train.py", "--epochs", "8"],
+            cwd=self.folder,
+            env={**self.environ, **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def said(self) -> dict:
+        return json.loads(self.log.read_text())
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Launcher:
+    return Launcher(tmp_path)
+
+
+def test_success_is_told_and_the_arguments_arrive(launcher: Launcher):
+    process = launcher.start("import sys; print(sys.argv[1:])")
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert out == "['--epochs', '8']\n"
+    assert launcher.said() == {"reason": "Succeeded"}
+
+
+def test_output_passes_through_unchanged(launcher: Launcher):
+    process = launcher.start("import sys; sys.stderr.write('50%\\r100%\\r'); sys.stderr.write('done')")
+    _, err = process.communicate(timeout=30)
+    assert "50%" in err
+    assert err.endswith("done")
+
+
+def test_an_exception_of_the_script_becomes_the_message(launcher: Launcher):
+    process = launcher.start("raise ValueError('boom ü')")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    said = launcher.said()
+    assert (said["reason"], said["exitCode"], said["message"]) == ("UserError", 1, "ValueError: boom ü")
+    assert said["tail"][-1] == "ValueError: boom ü"
+    assert err.splitlines()[-1] == "lamplighter-train: UserError (exit code 1): ValueError: boom ü"
+
+
+def test_the_scripts_own_exit_code_and_last_words_count(launcher: Launcher):
+    process = launcher.start("import sys; sys.exit('no data in /data')")
+    process.communicate(timeout=30)
+    assert launcher.said()["message"] == "no data in /data"
+    process = launcher.start("import sys; sys.exit(42)")
+    process.communicate(timeout=30)
+    assert process.returncode == 42
+    assert launcher.said()["message"] == "the script exited with code 42 and wrote nothing to standard error"
+
+
+def test_a_killed_rank_gives_128_plus_the_signal(launcher: Launcher):
+    process = launcher.start("import os; os.kill(os.getpid(), 9)")
+    process.communicate(timeout=30)
+    assert process.returncode == 137
+    assert launcher.said()["message"] == "a rank was ended by SIGKILL"
+
+
+def test_a_stop_signal_reaches_the_script(launcher: Launcher):
+    script = "import signal, sys, time\n"
+    script += "signal.signal(signal.SIGTERM, lambda *_: (print('saved', flush=True), sys.exit(1)))\n"
+    script += "print('started', flush=True)\ntime.sleep(60)"
+    process = launcher.start(script)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert out == "saved\n"
+    assert process.returncode == 143
+    assert launcher.said() == {"reason": "Terminated", "exitCode": 143, "message": "stopped by SIGTERM"}
+
+
+def test_a_master_that_never_resolves_is_named(launcher: Launcher):
+    process = launcher.start("", PET_NNODES="2", PET_MASTER_ADDR="digits-1-1-0.invalid", LAMPLIGHTER_DNS_TIMEOUT_S="0")
+    process.communicate(timeout=30)
+    assert process.returncode == 69
+    assert launcher.said()["reason"] == "MasterUnreachable"
+    assert "digits-1-1-0.invalid" in launcher.said()["message"]
+
+
+def test_a_stop_signal_ends_the_wait_for_the_master(launcher: Launcher):
+    process = launcher.start("", PET_NNODES="2", PET_MASTER_ADDR="digits-1-1-0.invalid")
+    # The handler is in place once Python is up; before that SIGTERM would end the process with -15.
+    deadline = time.monotonic() + 20
+    while not catches_sigterm(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+
+
+def catches_sigterm(pid: int) -> bool:
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return bool(int(fields["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
