@@ -28,6 +28,10 @@ lock: ## Resolve the dependencies anew into requirements.lock and requirements-d
 crds: venv ## Generate crds/ from the pydantic models in operator/lamplighter/api.
 	PYTHONPATH=operator $(RUN)/python -m lamplighter.api.crdgen crds
 
+.PHONY: samples
+samples: venv ## Write the samples' ConfigMaps from their code.
+	$(RUN)/python manifests/samples/configmap.py digits-code manifests/samples/digits/code > manifests/samples/digits/code.yaml
+
 .PHONY: lint
 lint: venv ## Ruff, mypy strict, import contracts.
 	$(RUN)/ruff check .
