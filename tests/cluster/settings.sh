@@ -40,5 +40,5 @@ phase() {
 # content_hash PATH...: 12 hex digits over the names and bytes of the files below each path, independent of where the checkout lies.
 content_hash() {
   local path
-  for path; do (cd "$(dirname "$path")" && find "$(basename "$path")" -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum); done | sha256sum | cut -c1-12
+  for path; do (cd "$(dirname "$path")" && find "$(basename "$path")" -name __pycache__ -prune -o -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum); done | sha256sum | cut -c1-12
 }
