@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lamplighter_runtime import torchserve_api
 from lamplighter_runtime.torchserve_api import Kind, ModelState, Unavailable
+from lamplighter_runtime.tracebacks import Raised
 
 METRICS = """\
 # TYPE ts_inference_requests_total counter
@@ -41,6 +42,13 @@ def test_log_lines_are_told_apart(line: str, kind: Kind, text: str | None):
 def test_lines_of_two_workers_have_two_sources():
     sources = {torchserve_api.parse_log(f"[W-{port}-digits_1.0-stdout] x", "digits").source for port in (9000, 9001)}
     assert len(sources) == 2
+
+
+def test_torchserves_own_search_does_not_hide_a_handlers_failed_import():
+    masked = "ModuleNotFoundError: No module named 'ts.torch_handler.handler'"
+    missing = "ModuleNotFoundError: No module named 'transformers'"
+    assert torchserve_api.handler_error(Raised(masked, None, first=missing)) == missing
+    assert torchserve_api.handler_error(Raised("ValueError: boom", None, first="KeyError: 1")) == "ValueError: boom"
 
 
 def test_workers_and_queue_are_read():

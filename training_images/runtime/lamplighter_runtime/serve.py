@@ -71,7 +71,7 @@ class Server:
         elif parsed.kind is Kind.MODEL:
             finder = self._finders.setdefault(parsed.source, TracebackFinder(keep=1))
             if raised := finder.feed(parsed.text):
-                self.readiness.handler_raised(raised.text)
+                self.readiness.handler_raised(torchserve_api.handler_error(raised))
         return True
 
     def observe(self) -> None:

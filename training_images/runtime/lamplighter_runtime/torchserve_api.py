@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lamplighter_runtime.torchserve_config import INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT
+from lamplighter_runtime.tracebacks import Raised
 
 READY = "READY"
 _RECEIVED = re.compile(r"^ts_inference_requests_total\{[^}]*\} ([0-9.eE+]+)$", re.MULTILINE)
@@ -14,6 +15,8 @@ _RECEIVED = re.compile(r"^ts_inference_requests_total\{[^}]*\} ([0-9.eE+]+)$", r
 _MODEL = re.compile(r"^\[(W-\d+-[^\]]*)\] (.*)$")
 _PREDICTION = re.compile(r'^\[access\] \S+ "(?:POST|PUT|GET) /predictions/([^/? ]+)')
 _PER_REQUEST = "Backend received inference at:"
+# After a handler's failed import TorchServe looks for one of its own by that name, and fails with this instead.
+_MASKING = "No module named 'ts.torch_handler."
 _LOAD_FAILED = ("BatchAggregator - Load model failed", "WorkerThread - Backend worker error")
 
 
@@ -69,6 +72,11 @@ def parse_log(line: str, model: str) -> LogLine:
     if any(mark in line for mark in _LOAD_FAILED):
         return LogLine(Kind.LOAD_FAILED, line)
     return LogLine(Kind.SERVER, line)
+
+
+def handler_error(raised: Raised) -> str:
+    """Return the exception that the author of the handler can do something about."""
+    return raised.first if raised.first and _MASKING in raised.text else raised.text
 
 
 def parse_model(body: bytes) -> ModelState:

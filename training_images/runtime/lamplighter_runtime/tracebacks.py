@@ -11,10 +11,14 @@ _RANK = re.compile(r"^\[rank(\d+)\]: ?")
 
 @dataclass(frozen=True)
 class Raised:
-    """One exception as a traceback printed it: `ValueError: boom`, and the rank when the line said one."""
+    """One exception as a traceback printed it: `ValueError: boom`, and the rank when the line said one.
+
+    `first` is the exception that a chain began with ("During handling of the above exception ..."), else None.
+    """
 
     text: str
     rank: int | None
+    first: str | None = None
 
 
 class TracebackFinder:
@@ -41,13 +45,16 @@ class TracebackFinder:
         if rank not in self._open or not text or text[0].isspace():
             return None
         self._open.discard(rank)
-        return self._record(Raised(text, rank))
+        return self._record(text, rank)
 
-    def _record(self, raised: Raised) -> Raised:
-        if raised.rank in self._chained:
-            self._chained.discard(raised.rank)
-            # The last link of a chain is what ended the process.
-            self.found = [other for other in self.found if other is not self._latest(raised.rank)]
+    def _record(self, text: str, rank: int | None) -> Raised:
+        raised = Raised(text, rank)
+        if rank in self._chained:
+            self._chained.discard(rank)
+            if previous := self._latest(rank):
+                # The last link of a chain is what ended the process.
+                self.found = [other for other in self.found if other is not previous]
+                raised = Raised(text, rank, previous.first or previous.text)
         self.found = [*self.found, raised][-self._keep :]
         return raised
 
