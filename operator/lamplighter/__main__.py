@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import signal
 import sys
@@ -69,19 +70,18 @@ async def _operate(
 ) -> None:
     """Watch and reconcile until ``stop`` is set or a task ends that should not."""
     index = new_index(queue)
-    complete, watching, end_watching = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    watch = handlers.Watch(index, queue, settings.namespaces)
     reconciler = Reconciler(client, index, kinds(settings), settings.identity)
 
     async def worker() -> None:
-        await complete.wait()
+        await watch.complete.wait()
         await work(queue, reconciler)
 
-    registry = handlers.watch(index, queue, complete)
-    watcher = asyncio.create_task(handlers.run(registry, settings.namespaces, end_watching, watching))
+    watcher = asyncio.create_task(watch.run())
     tasks = [asyncio.create_task(worker()) for _ in range(settings.workers)]
     tasks.append(asyncio.create_task(resync(settings.resync, client, PRIMARY, index, queue, health)))
     asked = asyncio.create_task(stop.wait())
-    starting = asyncio.create_task(watching.wait())
+    starting = asyncio.create_task(watch.ready.wait())
     try:
         await asyncio.wait({watcher, starting}, return_when=asyncio.FIRST_COMPLETED)
         _stop_on_signals(stop)  # Kopf has installed its own
@@ -89,7 +89,7 @@ async def _operate(
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(queue.drained(), DRAIN_SECONDS)
     finally:
-        end_watching.set()
+        watch.stop()
         for task in (*tasks, asked, starting):
             task.cancel()
         outcomes = await asyncio.gather(watcher, *tasks, return_exceptions=True)
@@ -115,5 +115,9 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
 if __name__ == "__main__":
     chosen = Settings()
+    # What was imported stays: the garbage collector need not walk through it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     logs.configure(chosen.log_level)
     sys.exit(uvloop.run(main(chosen)))

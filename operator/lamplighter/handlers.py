@@ -1,106 +1,139 @@
 """The only file with Kopf decorators: events in, keys out.
 
-Kopf logs in, lists, watches and resumes. It writes nothing: there are no handlers that would need a finalizer or an
-annotation, and its stores of progress and of last-seen states are switched off.
+Kopf logs in, lists, watches, reconnects and resumes. It writes nothing: there are no handlers that would need a
+finalizer or an annotation. What Kopf would do with each event afterwards (a task per object, indexing, causes,
+differences) took half of the operator's CPU and is of no use here, so its watcher is replaced by one that reads the same
+stream. That is inside Kopf: pyproject.toml holds its minor version, tests/unit/test_handlers.py tells when it moves.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable
+import contextlib
+import logging
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import kopf
-from kopf._cogs.structs.bodies import Body, BodyEssence
+from kopf._cogs.clients.watching import Bookmark, infinite_watch
+from kopf._cogs.structs.references import Namespace
+from kopf._core.reactor import queueing
 
 from lamplighter.core.naming import SELECTOR
 from lamplighter.engine import metrics
 from lamplighter.engine.index import Index
-from lamplighter.engine.queue import Key, KeyedQueue
-from lamplighter.engine.resources import PRIMARY, RESOURCES, Resource
+from lamplighter.engine.queue import KeyedQueue
+from lamplighter.engine.resources import PRIMARY, RESOURCES
+
+WATCHED = {entry.plural: entry for entry in RESOURCES.values() if entry.watched}
+
+log = logging.getLogger(__name__)
 
 
-class _NoDiffs(kopf.DiffBaseStorage):
-    """Keeps no last-seen state: nothing here reacts to differences, and copying every object costs CPU."""
+class Watch:
+    """Keeps the index and feeds the queue. ``complete`` is set when the index holds everything."""
 
-    def build(self, *, body: Body, extra_fields: Iterable[Any] | None = None) -> BodyEssence:  # noqa: ARG002
-        return BodyEssence()
+    def __init__(self, index: Index, queue: KeyedQueue, namespaces: Collection[str] = ()) -> None:
+        """``namespaces``: where to watch; empty: in the whole cluster."""
+        self._index = index
+        self._queue = queue
+        self._namespaces = namespaces
+        where: list[str | None] = [*namespaces] or [None]
+        self._unlisted = {(plural, namespace) for plural in WATCHED for namespace in where}
+        self._broken: BaseException | None = None
+        self._stop = asyncio.Event()
+        self.ready = asyncio.Event()
+        self.complete = asyncio.Event()
 
-    def fetch(self, *, body: Body) -> BodyEssence | None:  # noqa: ARG002
-        return None
+    async def run(self) -> None:
+        """Watch until :meth:`stop`.
 
-    def store(self, **_: Any) -> None:
-        return
+        Raises:
+            Exception: a stream ended that should not; without it the index would go stale.
+        """
+        with self._in_place_of_kopfs_watcher():
+            await kopf.operator(
+                registry=_registry(),
+                settings=_settings(),
+                standalone=True,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                stop_flag=self._stop,
+                ready_flag=self.ready,
+            )
+        if self._broken is not None:
+            raise self._broken
+
+    def stop(self) -> None:
+        """Have :meth:`run` end."""
+        self._stop.set()
+
+    async def _follow(self, *, resource: kopf.Resource, namespace: Namespace, settings: Any, **more: Any) -> None:
+        """Read one stream for ever: every listing, then every change."""
+        paused = more.get("operator_paused")
+        stream = infinite_watch(settings=settings, resource=resource, namespace=namespace, operator_paused=paused)
+        kind = WATCHED[resource.plural].kind
+        count = metrics.EVENTS.labels(resource.plural).inc
+        listed: set[tuple[str, str]] = set()
+        try:
+            async for event in stream:
+                if event is Bookmark.LISTED:
+                    self._add(self._index.sweep(kind, namespace, listed))
+                    listed = set()
+                    self._unlisted.discard((resource.plural, namespace))
+                    if not self._unlisted:
+                        self.complete.set()
+                elif event["type"] == "DELETED":
+                    count()
+                    self._add(self._index.remove(dict(event["object"])))
+                elif event["type"] != "BOOKMARK":
+                    count()
+                    obj = dict(event["object"])
+                    if event["type"] is None:
+                        listed.add((obj["metadata"]["namespace"], obj["metadata"]["name"]))
+                    self._add(self._index.put(obj))
+        except Exception as error:
+            log.exception("the watch of %s broke", resource.plural)
+            self._broken = error
+            self._stop.set()
+            raise
+
+    def _add(self, keys: Collection[Any]) -> None:
+        for key in keys:
+            self._queue.add(key)
+
+    @contextlib.contextmanager
+    def _in_place_of_kopfs_watcher(self) -> Iterator[None]:
+        original = queueing.watcher
+        queueing.watcher = self._follow
+        try:
+            yield
+        finally:
+            queueing.watcher = original
 
 
-def watch(index: Index, queue: KeyedQueue, complete: asyncio.Event) -> kopf.OperatorRegistry:
-    """Handlers that keep the index and feed the queue; ``complete`` is set when the index holds everything."""
+def _registry() -> kopf.OperatorRegistry:
+    """Tells Kopf what to watch, and how to log in."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
-    for resource in RESOURCES.values():
-        if resource.watched:
-            _watch_one(resource, registry, index, queue, complete)
+    for entry in WATCHED.values():
+        kopf.on.event(entry.group, entry.version, entry.plural, registry=registry)(_unused)
     return registry
 
 
-def settings() -> kopf.OperatorSettings:
-    """Kopf's settings: label selectors on the server's side, nothing written, nothing scanned."""
+def _settings() -> kopf.OperatorSettings:
+    """Kopf's settings: label selectors on the server's side, nothing posted, nothing scanned."""
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False
-    chosen.posting.loggers = False
     chosen.scanning.disabled = True
-    chosen.persistence.diffbase_storage = _NoDiffs()
-    chosen.persistence.progress_storage = kopf.StatusProgressStorage(field="status.unused")
-    chosen.persistence.finalizer = "lamplighter.dev/unused"
-    chosen.queueing.idle_timeout = 0.5
     chosen.watching.chunk_size = 500
-    for resource in RESOURCES.values():
-        if resource.watched and resource.kind not in PRIMARY:
-            chosen.watching.label_selectors[resource.group, resource.version, resource.plural] = SELECTOR
+    for entry in WATCHED.values():
+        if entry.kind not in PRIMARY:
+            chosen.watching.label_selectors[entry.group, entry.version, entry.plural] = SELECTOR
     return chosen
 
 
-async def run(
-    registry: kopf.OperatorRegistry, namespaces: Collection[str], stop: asyncio.Event, ready: asyncio.Event
-) -> None:
-    """Run Kopf until ``stop``."""
-    await kopf.operator(
-        registry=registry,
-        settings=settings(),
-        standalone=True,
-        clusterwide=not namespaces,
-        namespaces=namespaces,
-        stop_flag=stop,
-        ready_flag=ready,
-    )
+async def _unused(**_: Any) -> None:
+    """Events do not come this way."""
 
 
-def _watch_one(
-    resource: Resource, registry: kopf.OperatorRegistry, index: Index, queue: KeyedQueue, complete: asyncio.Event
-) -> None:
-    place = (resource.group, resource.version, resource.plural)
-    count = metrics.EVENTS.labels(resource.plural).inc
-
-    async def known(*, body: kopf.Body, **_: Any) -> None:
-        count()
-        _add(queue, index.put(dict(body)))
-
-    def matters(*, event: kopf.RawEvent, **_: Any) -> bool:
-        return event["type"] == "DELETED" or not complete.is_set()
-
-    async def seen(*, event: kopf.RawEvent, **_: Any) -> None:
-        """Kopf calls this only after everything that existed at the start went through ``known``."""
-        complete.set()
-        if event["type"] == "DELETED":
-            count()
-            _add(queue, index.remove(dict(event["object"])))
-
-    kopf.index(*place, id=f"known-{resource.plural}", registry=registry)(known)
-    kopf.on.event(*place, id=f"seen-{resource.plural}", registry=registry, when=matters)(seen)
-
-
-def _add(queue: KeyedQueue, keys: Iterable[Key]) -> None:
-    for key in keys:
-        queue.add(key)
-
-
-def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
     return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)

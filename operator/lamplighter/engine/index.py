@@ -77,6 +77,23 @@ class Index:
                 del self._children[owner]
         return {owner}
 
+    def sweep(self, kind: str, namespace: str | None, listed: set[tuple[str, str]]) -> set[Key]:
+        """Forget the objects of a kind that a listing of the namespace (None: all) does not have any more.
+
+        Their deletion happened while the watch was interrupted. Returns the keys to reconcile.
+        """
+        if kind in OWNER_LABEL:
+            known = [obj for key, obj in self._primary.items() if key.kind == kind]
+        else:
+            every = (obj for siblings in self._children.values() for obj in siblings.values())
+            known = [obj for obj in every if obj["kind"] == kind]
+        keys: set[Key] = set()
+        for obj in known:
+            place = (obj["metadata"]["namespace"], obj["metadata"]["name"])
+            if place not in listed and namespace in (None, place[0]):
+                keys |= self.remove(obj)
+        return keys
+
     def get(self, key: Key) -> Obj | None:
         """A primary object."""
         return self._primary.get(key)

@@ -16,6 +16,8 @@ EVIDENCE_GRACE = 10.0
 _STARTED = ("Running", "Succeeded", "Failed")
 """A pod that failed has run; that the stage failed is the Job's to say."""
 
+SUSPENDED = "suspended: set spec.suspend to false to go on"
+
 
 class Progress(Enum):
     """How far a stage is."""
@@ -51,7 +53,7 @@ def observe(snapshot: Snapshot, job: Obj, now: datetime) -> Observation:
     if failed := condition(job, "FailureTarget") or condition(job, "Failed"):
         return _failed(job, its_pods, failed, now)
     if job["spec"].get("suspend"):
-        return Observation(Progress.SUSPENDED, "suspended: set spec.suspend to false to go on")
+        return Observation(Progress.SUSPENDED, SUSPENDED)
     return _active(job, its_pods)
 
 

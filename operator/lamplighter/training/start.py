@@ -1,10 +1,11 @@
 """Starting a run: freeze what it depends on, then create the first stage's Job and what its pods need."""
 
-from lamplighter.api.training import Run, TrainingSpec
+from lamplighter.api.training import Run, RunState, TrainingSpec
 from lamplighter.core.naming import RETRAIN, run_number
 from lamplighter.core.objects import Obj, annotations, timestamp
 from lamplighter.core.plan import Plan, Snapshot
 from lamplighter.training import freeze, output, stages
+from lamplighter.training.observe import SUSPENDED
 from lamplighter.training.stage import StageRun
 from lamplighter.training.verdict import TrainingView, under_way
 
@@ -28,6 +29,7 @@ def start(view: TrainingView) -> Plan:
         claim_name=output.claim_name(snapshot.name, spec),
         path=output.path(snapshot.obj, number),
         start_time=timestamp(view.now),
+        state=RunState.SUSPENDED if view.spec.suspend else RunState.PENDING,
     )
     keep: list[Obj] = [] if frozen else [freeze.revision(snapshot.obj, number)]
     begins = snapshot.owned("Job", run.job) is None
@@ -37,7 +39,7 @@ def start(view: TrainingView) -> Plan:
     claim = output.claim(snapshot, spec)
     children = [*stage_children(snapshot, run, spec, suspend=view.spec.suspend), *([claim] if claim else [])]
     status.last_handled.retrain = (annotations(snapshot.obj).get(RETRAIN) or "")[:256] or None
-    under_way(view, status, run, "its Job was created")
+    under_way(view, status, run, SUSPENDED if view.spec.suspend else "its Job was created")
     return view.plan(status, create=(tuple(keep), tuple(children)))
 
 
