@@ -1,0 +1,74 @@
+"""Collects from the code every reason that a condition, an Event or a pod's /ready can give."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.tools import ROOT
+
+from lamplighter.api.training import RunState
+
+_REASON = re.compile(r"[A-Z][a-z]+([A-Z]+[a-z]*)*|OOMKilled")
+_CALLS = {
+    # Calls that take a reason, and where: its position, or the keyword `reason`.
+    "TerminalError": 0,
+    "Failure": None,
+    "_failure": 1,
+    "_conclude": None,
+    "set_condition": 3,
+    "Event": 1,
+    "Ending": 1,
+    "FetchError": 1,
+    "fail": 3,
+    "Verdict": 1,
+    "reason_word": 1,
+}
+OPERATOR = ROOT / "operator" / "lamplighter"
+IMAGES = ROOT / "training_images" / "runtime" / "lamplighter_runtime"
+
+
+def of(folder: Path) -> set[str]:
+    """The reasons in the Python files of a folder."""
+    return {reason for path in folder.rglob("*.py") for reason in _in(ast.parse(path.read_text(encoding="utf-8")))}
+
+
+def of_runs() -> set[str]:
+    """The reasons that are states of a run, and the Events of those that are final."""
+    return {state.value for state in RunState} | {f"Run{state.value}" for state in RunState if state.final}
+
+
+def _in(tree: ast.AST) -> Iterator[str]:
+    variables: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            variables.setdefault(node.targets[0].id, []).append(node.value)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (argument := _argument(node)) is not None:
+            yield from _strings(argument, variables)
+
+
+def _argument(call: ast.Call) -> ast.expr | None:
+    """The argument of a call that is a reason."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name not in _CALLS:
+        return None
+    position = _CALLS[name]
+    if position is not None and len(call.args) > position:
+        return call.args[position]
+    return next((keyword.value for keyword in call.keywords if keyword.arg == "reason"), None)
+
+
+def _strings(value: ast.expr, variables: dict[str, list[ast.expr]]) -> Iterator[str]:
+    """The words that an expression can be: a constant, one or the other, the last resort after `or`, a variable."""
+    if isinstance(value, ast.Constant):
+        if isinstance(value.value, str) and _REASON.fullmatch(value.value):
+            yield value.value
+    elif isinstance(value, ast.IfExp):
+        yield from (*_strings(value.body, variables), *_strings(value.orelse, variables))
+    elif isinstance(value, ast.BoolOp):
+        for one in value.values:
+            yield from _strings(one, variables)
+    elif isinstance(value, ast.Name):
+        for one in variables.get(value.id, ()):
+            yield from _strings(one, {name: held for name, held in variables.items() if name != value.id})
