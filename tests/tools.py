@@ -25,3 +25,12 @@ def kubeconfig(cluster: str) -> Path:
         target = {"kwok": "kwok", "kind": "cluster"}[cluster]
         raise FileNotFoundError(f"{path} is missing: the {cluster} cluster is not up; run `make {target}`")
     return path
+
+
+def image(name: str) -> str:
+    """The image that `make images` loaded last, by its content: ``image("operator")``."""
+    path = STATE / "images"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: run `make images`")
+    loaded = dict(line.split("=", 1) for line in path.read_text().split())
+    return loaded[name]

@@ -2,8 +2,8 @@
 
 Kopf logs in, lists, watches, reconnects and resumes. It writes nothing: there are no handlers that would need a
 finalizer or an annotation. What Kopf would do with each event afterwards (a task per object, indexing, causes,
-differences) took half of the operator's CPU and is of no use here, so its watcher is replaced by one that reads the same
-stream. That is inside Kopf: pyproject.toml holds its minor version, tests/unit/test_handlers.py tells when it moves.
+differences) took half of the operator's CPU and is of no use here, so its watcher is replaced by one that reads the
+same stream. That is inside Kopf: pyproject.toml holds its minor version, tests/unit/test_handlers.py tells when it moves.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from kopf._cogs.structs.references import Namespace
 from kopf._core.reactor import queueing
 
 from lamplighter.core.naming import SELECTOR
+from lamplighter.core.objects import Obj
 from lamplighter.engine import metrics
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import KeyedQueue
@@ -86,7 +87,7 @@ class Watch:
                     self._add(self._index.remove(dict(event["object"])))
                 elif event["type"] != "BOOKMARK":
                     count()
-                    obj = dict(event["object"])
+                    obj: Obj = dict(event["object"])
                     if event["type"] is None:
                         listed.add((obj["metadata"]["namespace"], obj["metadata"]["name"]))
                     self._add(self._index.put(obj))
