@@ -10,7 +10,7 @@ nodes=${NODES:-1}
 
 kubectl() { "$bin/kubectl" --request-timeout=10s "$@"; }
 kind() { "$bin/kind" "$@" --name "$KIND_CLUSTER"; }
-inputs() { content_hash "$here"/{kind.sh,pod-network.sh,node-image.sh,settings.sh,binaries.sh,manifests,programs,node}; }
+inputs() { content_hash "$here"/{kind.sh,pod-network.sh,node-image.sh,binaries.sh,manifests,programs,node}; }
 
 # healthy: made from today's inputs, as many nodes as asked for (any number when NODES is not set), all Ready, the API answers.
 healthy() {

@@ -11,7 +11,7 @@ kwokctl() { "$bin/kwokctl" --name "$KWOK_CLUSTER" "$@"; }
 kubectl() { "$bin/kubectl" "$@"; }
 
 # inputs: a hash of everything that decides what the cluster is.
-inputs() { content_hash "$here"/{kwok,kwok.sh,settings.sh,binaries.sh,programs}; }
+inputs() { content_hash "$here"/{kwok,kwok.sh,binaries.sh,programs}; }
 
 # healthy: the cluster was made from today's inputs, answers, and has all its nodes Ready.
 healthy() {

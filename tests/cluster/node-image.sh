@@ -5,7 +5,8 @@
 
 packages=systemd,systemd-sysv,dbus,conntrack,iptables,nftables,iproute2,iputils-ping,ethtool,mount,kmod,libseccomp2,ca-certificates,curl,jq,procps,runc,containernetworking-plugins,busybox-static
 rootfs=lamplighter/node-rootfs:$(echo "bookworm $packages" | sha256sum | cut -c1-12)
-image=lamplighter/node:$(content_hash "$here/programs" "$here/node" "$here/node-image.sh" "$here/settings.sh" "$here/binaries.sh")
+versions="$K8S $ETCD $COREDNS $PAUSE $METRICS_SERVER"
+image=lamplighter/node:$({ echo "$versions"; content_hash "$here"/{programs,node,node-image.sh,binaries.sh}; } | sha256sum | cut -c1-12)
 container=lamplighter-node-build
 
 make_rootfs() { "$here/debootstrap.sh" "$packages" | docker import - "$rootfs"; }
