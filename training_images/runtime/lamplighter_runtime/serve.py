@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -43,7 +42,7 @@ class Server:
         self._settings, self._environ = settings, environ
         self._finders: dict[str, TracebackFinder] = {}
         self._answered = 0
-        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         start_timeout = number(environ, "LAMPLIGHTER_START_TIMEOUT_S", 120, minimum=1)
         # While the example is predicted nothing else is asked.
         silence_timeout = 60 + settings.response_timeout_s
@@ -56,8 +55,14 @@ class Server:
         environ = torchserve_config.worker_environment(self._settings, self._environ, processors.usable())
         process = subprocess.Popen(command, cwd=scratch, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.readiness.server_started(time.monotonic())
-        LineFilter(process.stdout, sys.stdout.buffer, self._read).start()  # type: ignore[arg-type]
+        self._output = LineFilter(process.stdout, sys.stdout.buffer, self._read)  # type: ignore[arg-type]
+        self._output.start()
         return process
+
+    def last_lines(self) -> list[str]:
+        """Return the end of the output of a TorchServe that has ended."""
+        self._output.join(timeout=2)
+        return list(self._tail)
 
     def _read(self, line: str) -> bool:
         parsed = torchserve_api.parse_log(line, self._settings.model)
@@ -65,7 +70,7 @@ class Server:
             self._answered += 1
         if parsed.kind in {Kind.PREDICTION, Kind.ACCESS}:
             return False
-        self.tail.append(line)
+        self._tail.append(line)
         if parsed.kind is Kind.LOAD_FAILED:
             self.readiness.load_failed()
         elif parsed.kind is Kind.MODEL:
@@ -122,8 +127,6 @@ def run(environ: Mapping[str, str], stop: StopRequest, scratch: Path) -> int:
         return termination.fail(environ, PROGRAM, INVALID_ARCHIVE, "InvalidArchive", str(error))
     process = server.start(scratch)
     probes.serve(server.readiness)
-    woken = threading.Event()
-    stop.notify(lambda _: woken.set())
     was_ready = False
     while process.poll() is None and not stop():
         server.observe()
@@ -134,13 +137,13 @@ def run(environ: Mapping[str, str], stop: StopRequest, scratch: Path) -> int:
         if hopeless := server.readiness.hopeless():
             _end(process)
             return termination.fail(
-                environ, PROGRAM, WORKER_FAILED, hopeless.reason, hopeless.message, list(server.tail)
+                environ, PROGRAM, WORKER_FAILED, hopeless.reason, hopeless.message, server.last_lines()
             )
-        woken.wait(POLL)
+        time.sleep(POLL)
     if not stop():
         code = exit_status(process.returncode)
         sentence = f"TorchServe ended by itself with code {code}"
-        return termination.fail(environ, PROGRAM, SERVER_FAILED, "ServerFailed", sentence, list(server.tail))
+        return termination.fail(environ, PROGRAM, SERVER_FAILED, "ServerFailed", sentence, server.last_lines())
     drain(server, environ, time.monotonic() + settings.response_timeout_s)
     _end(process)
     say("stopped")
