@@ -3,7 +3,8 @@
 Kopf logs in, lists, watches, reconnects and resumes. It writes nothing: there are no handlers that would need a
 finalizer or an annotation. What Kopf would do with each event afterwards (a task per object, indexing, causes,
 differences) took half of the operator's CPU and is of no use here, so its watcher is replaced by one that reads the
-same stream. That is inside Kopf: pyproject.toml holds its minor version, tests/unit/test_handlers.py tells when it moves.
+same stream. That is inside Kopf: pyproject.toml holds its minor version, tests/unit/test_handlers.py tells when it
+moves.
 """
 
 import asyncio
