@@ -1,0 +1,124 @@
+"""A start or a step that was cut short by the death of the operator, or by a refusal, and what changed meanwhile."""
+
+import pytest
+from tests.builders import Scene, a_config_map, a_job, a_training
+
+from lamplighter.core.objects import Ref
+
+TRAINING = a_training("digits").nodes(2).packaged().with_source("code").obj()
+WRITES = 6  # revision, source copy; Job, Service, claim; status
+
+
+def cut_short(writes: int) -> Scene:
+    """A scene in which the operator died after so many writes of the start."""
+    scene = Scene(TRAINING, a_config_map("code"))
+    scene.act(writes)
+    return scene
+
+
+def run(scene: Scene) -> int:
+    return int(scene.obj["status"]["run"]["number"])
+
+
+@pytest.mark.parametrize("writes", range(WRITES + 1))
+def test_a_start_that_was_cut_short_ends_as_if_nothing_had_happened(writes: int) -> None:
+    undisturbed = cut_short(WRITES).settle()
+    scene = cut_short(writes).settle()
+    assert sorted(scene.children) == sorted(undisturbed.children)
+    assert scene.obj["status"] == undisturbed.obj["status"]
+
+
+@pytest.mark.parametrize("writes", [3, 4, 5])
+def test_a_run_whose_job_exists_goes_on_with_the_spec_it_was_started_with(writes: int) -> None:
+    scene = cut_short(writes).edit(image="new")
+    scene.act()
+    assert run(scene) == 1
+    assert scene.names("Job") == ["digits-1-1"]
+    scene.having(a_job(TRAINING).succeeded()).act()
+    (container,) = scene.child("Job", "digits-1-package-1")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "lamplighter/pytorch:dev"
+
+
+@pytest.mark.parametrize("writes", [1, 2])
+def test_a_frozen_spec_that_got_no_job_is_passed_over_when_the_spec_is_another_one_now(writes: int) -> None:
+    scene = cut_short(writes).edit(image="new").settle()
+    assert run(scene) == 2
+    assert scene.names("Job") == ["digits-2-1"]
+
+
+@pytest.mark.parametrize("writes", [1, 2])
+def test_what_was_passed_over_is_tidied_away(writes: int) -> None:
+    scene = cut_short(writes).edit(image="new").settle()
+    assert scene.names("ControllerRevision") == ["digits-2"]
+    assert scene.names("ConfigMap") == ["digits-2"]
+
+
+def test_the_job_of_an_unrecorded_start_is_read_when_the_watch_has_not_told_of_it() -> None:
+    scene = cut_short(4)
+    job = scene.child("Job", "digits-1-1")
+    scene.without("Job", "digits-1-1")
+    assert scene.reads == [Ref("Job", "team", "digits-1-1"), Ref("ConfigMap", "team", "code")]
+    scene.related["Job", "digits-1-1"] = job
+    scene.edit(image="new").act()
+    assert run(scene) == 1
+    assert scene.names("Job") == []
+
+
+def test_a_run_whose_job_exists_goes_on_although_its_source_is_gone() -> None:
+    scene = cut_short(3).without("ConfigMap", "code")
+    del scene.children["ConfigMap", "digits-1"]  # the watch of ConfigMaps is behind
+    scene.act()
+    assert scene.state == "Pending"
+
+
+def finished_and_cut_short() -> Scene:
+    """Run 1 is over; the operator died when it had created the Job of run 2."""
+    training = a_training("digits").obj()
+    scene = Scene(training).settle().having(a_job(training).succeeded()).settle()
+    scene.edit(image="new").act(2)
+    assert scene.names("Job") == ["digits-1-1", "digits-2-1"]
+    assert run(scene) == 1
+    return scene
+
+
+def test_a_run_that_was_begun_goes_on_although_the_change_that_asked_for_it_is_taken_back() -> None:
+    scene = finished_and_cut_short().edit(image="lamplighter/pytorch:dev")
+    scene.act()
+    assert run(scene) == 2
+
+
+def test_a_run_that_was_begun_goes_on_although_its_request_is_taken_back() -> None:
+    training = a_training("digits").obj()
+    scene = Scene(training).settle().having(a_job(training).succeeded()).settle()
+    scene.annotate(retrain="1").act(2)
+    scene.annotate(retrain=None).act()
+    assert run(scene) == 2
+
+
+def test_a_run_that_was_begun_comes_before_one_that_was_only_frozen() -> None:
+    scene = Scene(a_training("digits"))
+    scene.act(1)
+    scene.edit(image="new").act(2)
+    assert scene.names("Job") == ["digits-2-1"]
+    scene.edit(image="lamplighter/pytorch:dev").act()
+    assert run(scene) == 2
+    assert scene.names("Job") == ["digits-2-1"]
+
+
+def test_a_package_stage_that_was_cut_short_goes_on() -> None:
+    scene = cut_short(WRITES).settle().having(a_job(TRAINING).succeeded())
+    scene.act(1)
+    assert scene.obj["status"]["run"]["stage"] == "train"
+    plan = scene.act()
+    assert not any(plan.create)
+    assert scene.obj["status"]["run"]["job"] == "digits-1-package-1"
+
+
+def test_a_restart_that_was_cut_short_goes_on() -> None:
+    training = a_training("digits").on_change("Restart")
+    scene = Scene(training).settle().edit(image="new")
+    scene.act()
+    scene.act(2)
+    assert scene.names("Job") == ["digits-1-1", "digits-2-1"]
+    scene.settle()
+    assert (run(scene), scene.names("Job")) == (2, ["digits-2-1"])

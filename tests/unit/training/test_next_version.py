@@ -1,0 +1,88 @@
+"""An operator of the next version, started over running objects, changes no child."""
+
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import pytest
+from pydantic import Field
+from tests.builders import Scene, a_config_map, a_job, a_pod, a_training
+
+from lamplighter.api.training import ModelTraining, TrainingSpec
+from lamplighter.core.objects import Obj
+from lamplighter.training import plan, stages, train
+from lamplighter.training.stage import StageRun
+
+TRAINING = a_training("digits").nodes(2).with_source("code").packaged().obj()
+
+
+class NextSpec(TrainingSpec):
+    """A spec with a field that did not exist when the objects were made."""
+
+    elastic: bool = True
+    budgets: dict[str, int] = Field(default_factory=lambda: {"infrastructure": 3})
+
+
+class NextTraining(ModelTraining):
+    """Its kind."""
+
+    spec: NextSpec
+
+
+def other_pod(own: StageRun) -> Obj:
+    """A builder that builds something else."""
+    return own.pod({"name": "trainer", "command": ["lamplighter-train-2"]})
+
+
+@pytest.fixture
+def next_version() -> Iterator[None]:
+    """The operator as it may be in the next version."""
+    changed = {"size": "50Gi"}
+    output = TrainingSpec.model_fields["output"].annotation
+    assert output is not None
+    with (
+        patch.object(plan, "ModelTraining", NextTraining),
+        patch("lamplighter.training.freeze.TrainingSpec", NextSpec),
+        patch.dict(stages._POD, {stages.TRAIN: other_pod, stages.PACKAGE: other_pod}),
+        patch.object(train, "MASTER_PORT", 29600),
+        patch.object(output.model_fields["size"], "default", changed["size"]),
+    ):
+        yield
+
+
+def running() -> Scene:
+    scene = Scene(TRAINING, a_config_map("code")).settle()
+    return scene.having(*(a_pod(a_job(TRAINING).obj(), index).running() for index in (0, 1))).settle()
+
+
+def packaging() -> Scene:
+    return running().having(a_job(TRAINING).succeeded()).settle()
+
+
+def finished() -> Scene:
+    job = a_job(TRAINING, stage="package").succeeded()
+    return packaging().having(job, a_pod(job.obj()).succeeded(sha256="a" * 64)).settle()
+
+
+@pytest.mark.parametrize("scene", [running(), packaging(), finished()], ids=["running", "packaging", "finished"])
+@pytest.mark.usefixtures("next_version")
+def test_over_running_objects_it_writes_nothing(scene: Scene) -> None:
+    made = scene.plan()
+    assert made.empty, made
+
+
+@pytest.mark.usefixtures("next_version")
+def test_the_fixture_is_another_version_indeed() -> None:
+    scene = Scene(a_training("digits"))
+    scene.act()
+    (container,) = scene.child("Job", "digits-1-1")["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == ["lamplighter-train-2"]
+
+
+@pytest.mark.usefixtures("next_version")
+def test_with_restart_it_restarts_nothing() -> None:
+    scene = running().edit(onChange="Restart")
+    made = scene.plan()
+    assert not any(made.create)
+    assert not made.patch
+    assert not made.delete
+    assert scene.settle().obj["status"]["run"]["number"] == 1
