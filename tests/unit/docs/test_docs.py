@@ -16,9 +16,11 @@ from tests.unit.docs.pages import DOCS, PAGES, Page, spans
 from lamplighter.api import crdgen
 from lamplighter.api.kinds import KINDS, Kind
 from lamplighter.core import naming
+from lamplighter.deployment import verdict as deployment
 from lamplighter.engine import metrics
 from lamplighter.engine.resources import VERBS
 from lamplighter.settings import Settings
+from lamplighter.training import verdict as training
 
 Schema = dict[str, Any]
 KIND = {kind.name: kind for kind in KINDS}
@@ -179,6 +181,21 @@ def test_every_reason_that_is_explained_can_be_given() -> None:
     kubernetes_own = {"BackoffLimitExceeded", "Evicted"}
     possible = reasons.of(reasons.OPERATOR) | reasons.of(reasons.IMAGES) | reasons.of_runs()
     assert set(DOCS["failure_modes"].names("Reason")) - possible == kubernetes_own
+
+
+@pytest.mark.parametrize(
+    ("heading", "obstacles", "terminal"),
+    [
+        ("ModelTraining: a run waits", training._STALLING, set()),
+        ("ModelDeployment", deployment._STALLING, {"TrainingNotFound", "Refused", "NameTaken"}),
+    ],
+)
+def test_the_column_stalled_says_what_waits_for_the_user(
+    heading: str, obstacles: frozenset[str], terminal: set[str]
+) -> None:
+    section = DOCS["failure_modes"].prose.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    stalled = dict(re.findall(r"^\| `(\w+)` \| (yes|no) \|", section, re.MULTILINE))
+    assert {reason for reason, says in stalled.items() if says == "yes"} == obstacles | terminal
 
 
 def test_every_label_and_annotation_is_explained_and_no_other() -> None:
