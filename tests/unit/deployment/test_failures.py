@@ -1,0 +1,102 @@
+"""What keeps a revision from being ready is told with its cause."""
+
+import pytest
+from tests.builders import Scene, a_pod
+from tests.builders.pods import Pod
+from tests.unit.deployment.scenes import candidate, coming_up, only, ready, served, serving, stable, with_candidate
+
+
+def pod(scene: Scene, name: str | None = None) -> Pod:
+    """A pod of a revision."""
+    return a_pod(scene.child("Deployment", name or only(scene)))
+
+
+def test_a_digest_mismatch_is_told_from_the_init_container_and_stalls() -> None:
+    scene = coming_up()
+    said = "pvc://digits-models/digits-0/run-1/model.mar: expected 4f53 found 0000"
+    scene.having(pod(scene).init_failed(66, reason="DigestMismatch", message=said)).settle()
+    status, reason, message = scene.told("Stalled")
+    assert (status, reason) == ("True", "DigestMismatch")
+    assert message.endswith(f"ended with exit code 66: {said}")
+    assert "0 of 1 pods are ready" in message
+
+
+def test_a_worker_that_cannot_load_is_told_with_its_last_line() -> None:
+    scene = coming_up()
+    said = "ModuleNotFoundError: No module named 'transformers'"
+    scene.having(pod(scene).crashed(68, reason="WorkerFailed", message=said)).settle()
+    assert scene.state == "WorkerFailed"
+    assert scene.told("Stalled")[0] == "True"
+    assert said in scene.told("Ready")[2]
+
+
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
+def test_an_image_that_cannot_be_pulled_stalls_the_rollout(reason: str) -> None:
+    scene = coming_up()
+    scene.having(pod(scene).waiting(reason, "not found")).settle()
+    assert scene.told("Stalled")[:2] == ("True", "ImagePullFailed")
+
+
+def test_an_image_of_the_init_container_counts_too() -> None:
+    scene = coming_up()
+    scene.having(pod(scene).waiting("ErrImagePull", "not found", init="fetch")).settle()
+    assert "container fetch cannot pull" in scene.told("Ready")[2]
+
+
+def test_an_unschedulable_pod_is_told_of_and_waited_for() -> None:
+    scene = coming_up()
+    scene.having(pod(scene).unschedulable()).settle()
+    assert scene.told("Ready")[1] == "Unschedulable"
+    assert scene.told("Stalled")[0] == "False"
+    assert scene.told("Reconciling")[0] == "True"
+
+
+def test_out_of_memory_stalls_with_advice() -> None:
+    scene = coming_up()
+    scene.having(pod(scene).oom_killed()).settle()
+    assert scene.told("Stalled")[:2] == ("True", "OOMKilled")
+    assert "Raise the memory limit" in scene.told("Stalled")[2]
+
+
+def test_a_candidate_that_fails_leaves_the_stable_one_serving() -> None:
+    scene, old, new = with_candidate()
+    scene.having(pod(scene, new).crashed(68, reason="WorkerFailed", message="boom")).settle()
+    assert (served(scene), stable(scene), candidate(scene)) == (old, old, new)
+    assert scene.told("Ready")[:2] == ("False", "WorkerFailed")
+    assert scene.told("Available")[0] == "True"
+    assert sorted(scene.names("Deployment")) == sorted([old, new])
+
+
+def test_a_pod_of_the_stable_revision_is_not_blamed_for_the_candidate() -> None:
+    scene, old, _ = with_candidate()
+    scene.having(pod(scene, old).crashed(1, message="boom")).settle()
+    assert scene.told("Ready")[1] == "RollingOut"
+
+
+def test_a_pod_that_became_ready_after_a_failure_is_not_blamed() -> None:
+    scene = coming_up()
+    scene.having(pod(scene).crashed(1, message="boom")).settle()
+    ready(scene, only(scene)).having(pod(scene).ready()).settle()
+    assert scene.told("Ready")[:2] == ("True", "Ready")
+
+
+def test_a_pod_that_is_going_away_is_not_blamed() -> None:
+    scene = coming_up()
+    scene.having(pod(scene).crashed(1, message="boom").being_deleted()).settle()
+    assert scene.told("Ready")[1] == "RollingOut"
+
+
+def test_a_serving_revision_that_loses_a_pod_says_so() -> None:
+    scene = serving()
+    ready(scene, only(scene), 0).having(pod(scene).oom_killed()).settle()
+    assert scene.told("Ready")[:2] == ("False", "OOMKilled")
+    assert scene.told("Available")[:2] == ("False", "NothingServes")
+    assert stable(scene) == only(scene)
+
+
+@pytest.mark.parametrize("reason", ["Ошибка", "A" * 200, "9lives", "two words", ""])
+def test_no_reason_that_a_pod_gives_can_stop_the_operator(reason: str) -> None:
+    scene = coming_up()
+    scene.having(pod(scene).init_failed(66, reason=reason, message="half a character \ud83d")).settle()
+    assert scene.state == "UserError"
+    str(scene.obj["status"]).encode()
