@@ -27,12 +27,19 @@ def validate(obj: dict[str, Any]) -> None:
     MODELS[obj["kind"]].model_validate(obj, strict=True)
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes what occurs twice twice: a manifest is read without looking things up."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def check(path: Path, objects: Iterable[dict[str, Any]]) -> None:
     """Compare objects with the file, and each of them with Kubernetes' types."""
     listed = list(objects)
     for obj in listed:
         validate(obj)
-    text = yaml.safe_dump_all(listed, sort_keys=False, width=120, allow_unicode=True)
+    text = yaml.dump_all(listed, Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True)
     if os.environ.get("UPDATE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
