@@ -1,0 +1,83 @@
+"""Measures what we promise, on a kwok cluster of its own: one JSON object on standard output, all else on stderr.
+
+    python -m tests.bench [--quick] [--only KEY] [--keep] [--profile FILE]
+
+Twice the same figures, each with a fresh cluster and a fresh operator: with trainings that run to their end on fake
+nodes (at the top), and with suspended ones (under ``suspended``: no pods, the operator alone; done when the status says
+Suspended).
+
+    training_latency_ms    a single training, one after another: create accepted -> its Job on an open watch
+    training_burst         seconds since the first create by 8 threads: all accepted, all Jobs seen, all ended
+    operator               resident memory idle and after the largest burst; CPU per training of that burst
+    requests_per_training  what the operator sent to the API server, by verb
+    writes_until_running   those that change something, until the training is Running
+    default_claim          a burst where the operator makes a claim for each training
+    raw_*, ratios          the same number of bare Jobs without the operator, and our figures in units of theirs
+    linearity              time per training in the largest burst in units of the smallest one's
+    others, noise          CPU of the control plane and of the benchmark; cores that strangers used meanwhile
+    aims                   what we aim at beside what was measured; nothing is asserted
+
+The exit status is 1 only when something did not finish. Figures of a busy machine are worth little: look at ``noise``.
+"""
+
+import argparse
+import contextlib
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+from tests.bench import cluster, machine
+from tests.bench.mode import PARTS, QUICK, Mode, Sizes
+from tests.bench.sightings import UnfinishedError
+
+
+def main() -> int:
+    """Measure, print, and tell by the exit status whether all was measured."""
+    options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the cluster and the operator are ended
+    sys.setswitchinterval(0.0005)  # the watch must not wait 5 ms for a creating thread
+    report: dict[str, Any] = {"machine": machine.describe()}
+    try:
+        for suspend in (False, True):
+            parts = _parts(options.only, suspend)
+            if parts:
+                figures = _measure(options, parts, suspend, report)
+                report |= {"suspended": figures} if suspend else figures
+    except UnfinishedError as error:
+        print(f"error: the benchmark did not finish: {error}", file=sys.stderr)
+        return 1
+    sys.stdout.buffer.write(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure what we promise.")
+    parser.add_argument("--quick", action="store_true", help="small sizes: does it work? Not for comparing")
+    parser.add_argument("--only", choices=[*PARTS, "suspended"], help="measure only this")
+    parser.add_argument("--keep", action="store_true", help="leave the last cluster up")
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="run the operator under cProfile (much slower)")
+    return parser.parse_args()
+
+
+def _parts(only: str | None, suspend: bool) -> tuple[str, ...]:
+    if only is None:
+        return PARTS
+    if only == "suspended":
+        return PARTS if suspend else ()
+    return () if only == "default_claim" and suspend else (only,)
+
+
+def _measure(options: argparse.Namespace, parts: tuple[str, ...], suspend: bool, report: dict[str, Any]) -> Any:
+    profile = options.profile
+    if profile is not None:
+        profile = profile.with_name(f"{profile.stem}.{'suspended' if suspend else 'running'}{profile.suffix}")
+    with contextlib.ExitStack() as stack:
+        here = stack.enter_context(cluster.fresh(options.keep))
+        report.setdefault("versions", machine.versions(here.server))
+        return Mode(here, QUICK if options.quick else Sizes(), parts, suspend, profile).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

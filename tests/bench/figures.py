@@ -1,0 +1,88 @@
+"""Figures: percentiles, ratios, sums, and how they compare with what we aim at. Pure."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Requests = Mapping[tuple[str, str], float]
+"""(verb, plural) -> number of requests."""
+
+WRITES = frozenset({"create", "update", "patch", "delete"})
+
+
+def rounded(value: float) -> float:
+    """Three significant places below 10, one digit behind the point above."""
+    return round(value, 3 if abs(value) < 10 else 1)
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """Median and 95th percentile (inclusive method: of 30 values, between the 28th and the 29th)."""
+    if len(values) == 1:
+        return {"p50": rounded(values[0]), "p95": rounded(values[0])}
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return {"p50": rounded(cuts[49]), "p95": rounded(cuts[94])}
+
+
+def per_object(before: Requests, after: Requests, count: int) -> dict[str, float]:
+    """Requests by ``verb plural`` that came between two readings, per object."""
+    grown = {place: (value - before.get(place, 0.0)) / count for place, value in after.items()}
+    return {f"{verb} {plural}": rounded(value) for (verb, plural), value in sorted(grown.items()) if value}
+
+
+def by_verb(requests: Mapping[str, float]) -> dict[str, float]:
+    """Sums requests by ``verb plural`` over the resources."""
+    sums: dict[str, float] = {}
+    for place, value in requests.items():
+        verb = place.partition(" ")[0]
+        sums[verb] = rounded(sums.get(verb, 0.0) + value)
+    return sums
+
+
+def writes(requests: Mapping[str, float]) -> float:
+    """All requests by ``verb plural`` that change something."""
+    return rounded(sum(value for place, value in requests.items() if place.partition(" ")[0] in WRITES))
+
+
+def ratio(value: float, reference: float) -> float:
+    """How many times the reference."""
+    return rounded(value / reference)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A figure that should not exceed a bound. ``path`` leads to it."""
+
+    path: tuple[str, ...]
+    bound: float
+
+
+AIMS = (
+    Aim(("training_latency_ms", "p50"), 15),
+    Aim(("writes_until_running",), 5),
+    Aim(("operator", "rss_mib"), 120),
+    Aim(("operator", "cpu_ms_per_training"), 5),
+    Aim(("linearity",), 1.25),
+)
+SUSPENDED_AIMS = (*AIMS, Aim(("training_burst", "1000", "done_s"), 15))
+
+
+def judge(result: Mapping[str, Any], aims: Sequence[Aim]) -> dict[str, dict[str, float | bool]]:
+    """Each aim beside the figure that was measured; figures that were not measured are left out."""
+    verdicts: dict[str, dict[str, float | bool]] = {}
+    for aim in aims:
+        value: Any = result
+        for step in aim.path:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is not None:
+            verdicts[".".join(aim.path)] = {"value": value, "aim": aim.bound, "met": value <= aim.bound}
+    return verdicts
+
+
+def linearity(bursts: Mapping[str, Mapping[str, float]]) -> float | None:
+    """Time per object (until the last Job) of the largest burst, in units of the smallest one's. 1 is linear."""
+    sizes = sorted(bursts, key=int)
+    if len(sizes) < 2:
+        return None
+    small, large = (bursts[size]["jobs_s"] / int(size) for size in (sizes[0], sizes[-1]))
+    return ratio(large, small)

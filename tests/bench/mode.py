@@ -1,0 +1,152 @@
+"""One mode of the benchmark: a fresh cluster, a fresh operator, all measurements with trainings of one sort."""
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests import tools
+from tests.bench import cluster, figures, measure, objects, process
+from tests.bench.operator_process import Operator
+
+PARTS = (
+    "training_latency_ms",
+    "training_burst",
+    "operator",
+    "requests_per_training",
+    "writes_until_running",
+    "default_claim",
+)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many trainings each measurement takes."""
+
+    singles: int = 30
+    bursts: tuple[int, ...] = (200, 1000)
+    held: int = 10
+    default_claim: int = 200
+
+
+QUICK = Sizes(singles=5, bursts=(20, 60), held=3, default_claim=20)
+
+
+@dataclass
+class Mode:
+    """Measures ``parts`` with trainings that run to their end on fake nodes, or with suspended ones."""
+
+    here: cluster.Cluster
+    sizes: Sizes
+    parts: Collection[str]
+    suspend: bool
+    profile: Path | None = None
+    result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return "suspended" if self.suspend else "running"
+
+    def run(self) -> dict[str, Any]:
+        """All figures of this mode."""
+        log = tools.STATE / f"bench-{self.name}.log"
+        with Operator(self.here.kubeconfig, log, self.profile) as operator:
+            time.sleep(1)  # the watches open
+            idle = operator.rss_mib()
+            if "training_latency_ms" in self.parts:
+                self._latency(operator)
+            for size in self._bursts():
+                self._burst(operator, size, idle)
+            if "writes_until_running" in self.parts:
+                self._until_running(operator)
+            if "default_claim" in self.parts and not self.suspend:
+                self._default_claim(operator)
+        self.result["aims"] = figures.judge(self.result, figures.SUSPENDED_AIMS if self.suspend else figures.AIMS)
+        wanted = {*self.parts, "aims", "ratios", "linearity", "others", "noise"}
+        return {key: value for key, value in self.result.items() if key in wanted or key.startswith("raw_")}
+
+    @property
+    def _end(self) -> str:
+        return "Suspended" if self.suspend else "Succeeded"
+
+    def _bursts(self) -> tuple[int, ...]:
+        if "training_burst" in self.parts:
+            return self.sizes.bursts
+        largest = {"operator", "requests_per_training"} & set(self.parts)
+        return self.sizes.bursts[-1:] if largest else ()
+
+    def _ratios(self) -> dict[str, Any]:
+        ratios: dict[str, Any] = self.result.setdefault("ratios", {})
+        return ratios
+
+    def _latency(self, operator: Operator) -> None:
+        _say(f"{self.name}: {self.sizes.singles} single trainings")
+        with measure.jobs_ground(self.here.server) as ground:
+            body = functools.partial(objects.bare_job, suspend=self.suspend)
+            raw = figures.percentiles(measure.accept_ms(ground, body, self.sizes.singles))
+        with measure.trainings_ground(self.here.server, self._end, operator.alive) as ground:
+            training = functools.partial(objects.training, suspend=self.suspend)
+            ours = figures.percentiles(measure.latencies_ms(ground, training, self.sizes.singles))
+        self.result |= {"training_latency_ms": ours, "raw_create_ms": raw}
+        self._ratios()["latency_vs_raw"] = figures.ratio(ours["p50"], raw["p50"])
+
+    def _burst(self, operator: Operator, size: int, idle: float) -> None:
+        _say(f"{self.name}: a burst of {size}")
+        with measure.jobs_ground(self.here.server) as ground:
+            body = functools.partial(objects.bare_job, suspend=self.suspend)
+            raw = measure.burst(ground, body, size, wait=not self.suspend)
+        with measure.trainings_ground(self.here.server, self._end, operator.alive) as ground:
+            pids = {"operator": operator.pid, **self.here.components, "bench": os.getpid()}
+            requests, before = operator.quiet(), process.usage(pids, time.perf_counter())
+            ours = measure.burst(ground, functools.partial(objects.training, suspend=self.suspend), size)
+            made = figures.per_object(requests, operator.quiet(), size)
+            after = process.usage(pids, time.perf_counter())
+            self._costs(operator, idle, process.cpu_ms(before, after, size), made)
+        self.result["noise"] = process.noise(before, after)
+        for key, burst in (("training_burst", ours), ("raw_burst", raw)):
+            self.result.setdefault(key, {})[str(size)] = burst
+        self._ratios().setdefault("burst_vs_raw", {})[str(size)] = figures.ratio(ours["jobs_s"], raw["jobs_s"])
+        linearity = figures.linearity(self.result["training_burst"])
+        self.result |= {} if linearity is None else {"linearity": linearity}
+
+    def _costs(self, operator: Operator, idle: float, cpu: dict[str, float], made: dict[str, float]) -> None:
+        """What the operator and the others used; the last burst, which is the largest, stays."""
+        self.result["operator"] = {
+            "rss_idle_mib": figures.rounded(idle),
+            "rss_mib": figures.rounded(operator.rss_mib()),
+            "cpu_ms_per_training": cpu.pop("operator"),
+        }
+        self.result["others"] = {"cpu_ms_per_training": cpu}
+        self.result["requests_per_training"] = figures.by_verb(made) | {"by_resource": made}
+
+    def _until_running(self, operator: Operator) -> None:
+        """Writes of trainings whose pods run and do not end, so that no later write is counted."""
+        size = self.sizes.held
+        _say(f"{self.name}: writes of {size} trainings until their Jobs run")
+        end = self._end if self.suspend else "Running"
+        body = functools.partial(objects.training, suspend=self.suspend, hold=True)
+        with measure.trainings_ground(self.here.server, end, operator.alive) as ground:
+            requests = operator.quiet()
+            measure.burst(ground, body, size)
+            made = figures.per_object(requests, operator.quiet(), size)
+        self.result["writes_until_running"] = figures.writes(made)
+
+    def _default_claim(self, operator: Operator) -> None:
+        """As users begin: each training has a claim of its own made and bound."""
+        size = self.sizes.default_claim
+        _say(f"{self.name}: a burst of {size} with a claim each")
+        body = functools.partial(objects.training, suspend=self.suspend, claim=None)
+        with measure.trainings_ground(self.here.server, self._end, operator.alive) as ground:
+            requests = operator.quiet()
+            burst = measure.burst(ground, body, size)
+            made = figures.by_verb(figures.per_object(requests, operator.quiet(), size))
+        self.result["default_claim"] = {"training_burst": {str(size): burst}, "requests_per_training": made}
+
+
+def _say(what: str) -> None:
+    print(f"{what} (load {os.getloadavg()[0]:.1f})", file=sys.stderr, flush=True)

@@ -1,0 +1,123 @@
+"""The operator as a process of its own, as in production but for the lease."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+from prometheus_client.parser import text_string_to_metric_families
+from tests import tools
+from tests.bench import process
+from tests.bench.figures import Requests
+from tests.bench.sightings import UnfinishedError
+
+_START_S = 60.0
+_QUIET_S = 0.6
+
+
+class Operator:
+    """Runs while inside."""
+
+    def __init__(self, kubeconfig: Path, log: Path, profile: Path | None = None) -> None:
+        self._port = _free_port()
+        self._log = log
+        python = [sys.executable, *(["-m", "cProfile", "-o", str(profile)] if profile else [])]
+        self._command = [*python, "-m", "lamplighter"]
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("LAMPLIGHTER_")},
+            "PYTHONPATH": str(tools.ROOT / "operator"),
+            "KUBECONFIG": str(kubeconfig),
+            "LAMPLIGHTER_LEADER_ELECTION": "false",
+            "LAMPLIGHTER_PORT": str(self._port),
+            "LAMPLIGHTER_RESYNC": "86400",  # no request but those that the trainings cause
+        }
+
+    def __enter__(self) -> "Operator":
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(self._command, env=self._environment, stderr=log, stdout=log)
+        deadline = time.monotonic() + _START_S
+        try:
+            while not self._ready():
+                self.alive()
+                if time.monotonic() > deadline:
+                    raise UnfinishedError(f"the operator is not ready after {_START_S:.0f} s; {self._last_words()}")
+                time.sleep(0.05)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    def rss_mib(self) -> float:
+        """Resident memory in MiB."""
+        return process.rss_mib(self.pid)
+
+    def alive(self) -> None:
+        """Raises :class:`UnfinishedError` when the process has ended."""
+        if self._process.poll() is not None:
+            raise UnfinishedError(f"the operator ended with status {self._process.returncode}; {self._last_words()}")
+
+    def requests(self) -> Requests:
+        """Requests to the API server so far."""
+        found: dict[tuple[str, str], float] = {}
+        for family in text_string_to_metric_families(self._get("/metrics")):
+            for sample in family.samples:
+                if sample.name == "lamplighter_api_requests_total":
+                    place = (sample.labels["verb"], sample.labels["resource"])
+                    found[place] = found.get(place, 0.0) + sample.value
+        return found
+
+    def quiet(self, timeout: float = 60.0) -> Requests:
+        """Requests so far, once no more are sent.
+
+        Raises:
+            UnfinishedError: it goes on and on.
+        """
+        deadline = time.monotonic() + timeout
+        before: Requests | None = None
+        while (now := self.requests()) != before:
+            if time.monotonic() > deadline:
+                raise UnfinishedError(f"the operator still sends requests {timeout:.0f} s after the work was done")
+            before = now
+            time.sleep(_QUIET_S)
+        return now
+
+    def _ready(self) -> bool:
+        try:
+            return self._get("/readyz") == "ok"
+        except OSError:
+            return False
+
+    def _get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def _last_words(self) -> str:
+        return "\n".join([f"{self._log} ends:", *self._log.read_text(errors="replace").splitlines()[-10:]])
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
