@@ -30,7 +30,7 @@ def validate(obj: dict[str, Any]) -> None:
 class _Plain(yaml.SafeDumper):
     """Writes what occurs twice twice: a manifest is read without looking things up."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, _: Any) -> bool:
         return True
 
 
