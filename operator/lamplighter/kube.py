@@ -33,6 +33,7 @@ FIELD_MANAGER = "lamplighter"
 _MERGE = "application/merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _PAGE = 500
+_NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class Client:
                     answer: Obj = orjson.loads(content)
                     return answer
                 raise _error(response, content)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except _NO_ANSWER as error:
             metrics.REQUESTS.labels(verb, resource, "none").inc()
             raise ApiError(0, type(error).__name__, str(error) or "no answer in time") from error
 
@@ -155,6 +156,31 @@ async def connect(settings: Settings) -> AsyncIterator[Client]:
         yield client
     finally:
         await client.close()
+
+
+class _Lock(LeaseLock):  # type: ignore[misc]
+    """The client's lock, for which a connection that fails is a failed try, and not the end."""
+
+    async def get(self, name: str, namespace: str) -> tuple[bool, Any]:
+        try:
+            found: tuple[bool, Any] = await super().get(name, namespace)
+            return found
+        except _NO_ANSWER as error:
+            return False, ApiException(status=0, reason=f"{type(error).__name__}: {error}")
+
+    async def create(self, name: str, namespace: str, election_record: Any) -> bool:
+        try:
+            return bool(await super().create(name, namespace, election_record))
+        except _NO_ANSWER as error:
+            log.warning("the lease could not be created: %s", error)
+            return False
+
+    async def update(self, name: str, namespace: str, updated_record: Any) -> bool:
+        try:
+            return bool(await super().update(name, namespace, updated_record))
+        except _NO_ANSWER as error:
+            log.warning("the lease could not be renewed: %s", error)
+            return False
 
 
 async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
@@ -181,7 +207,7 @@ async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[N
     waiting = asyncio.ensure_future(stop.wait())
     done = asyncio.ensure_future(finished.wait())
     async with ApiClient(await configuration()) as api:
-        lock = LeaseLock(settings.lease_name, settings.lease_namespace, settings.identity, api)
+        lock = _Lock(settings.lease_name, settings.lease_namespace, settings.identity, api)
         timing = {
             "lease_duration": settings.lease_duration,
             "renew_deadline": settings.lease_renew_deadline,

@@ -146,7 +146,9 @@ class TrainingSpec(ApiModel):
     template: PodTemplate = Field(default_factory=PodTemplate)
     output: Output = Field(default_factory=Output)
     package: Package | None = None
-    suspend: bool = Field(default=False, description="True holds the run: its pods stop, nothing is lost.")
+    suspend: bool = Field(
+        default=False, description="True holds the run: its pods stop; on resume the script starts again."
+    )
     on_change: OnChange = Field(
         default=OnChange.QUEUE,
         description="What a changed spec does: Queue (the next run), Restart (stop this one), Ignore.",

@@ -12,6 +12,7 @@ from lamplighter.core.objects import Obj
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _SIGNALLED = frozenset({137, 143})
+_ECHOES = frozenset({"PeerLost", "Terminated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def first_failure(pods: Iterable[Obj]) -> Failure | None:
     for pod in pods:
         cause = failure(pod)
         if cause is not None:
-            echo = cause.exit_code in _SIGNALLED and cause.reason != "OOMKilled"
+            echo = cause.reason in _ECHOES or (cause.exit_code in _SIGNALLED and cause.reason != "OOMKilled")
             found.append((echo, _ended_at(pod), cause))
     return min(found, key=lambda entry: entry[:2])[2] if found else None
 

@@ -32,12 +32,17 @@ def current(snapshot: Snapshot, spec: DeploymentSpec, model: ResolvedModel) -> R
 
     Known revisions are compared as parsed specs, so that a newer operator with new defaults sees no new revision.
     """
+    identity = _identity(model)
     for frozen in known(snapshot):
-        same_model = frozen.model.sha256 == model.sha256
-        if same_model and all(getattr(frozen, field) == getattr(spec, field) for field in _FIELDS):
+        if _identity(frozen.model) == identity and all(getattr(frozen, f) == getattr(spec, f) for f in _FIELDS):
             return frozen
-    name = digest({"model": model.sha256, **{field: snapshot.obj["spec"].get(field) for field in _FIELDS}})
+    name = digest({"model": identity, **{field: snapshot.obj["spec"].get(field) for field in _FIELDS}})
     return Revision(name, model, spec.runtime, spec.resources, spec.template)
+
+
+def _identity(model: ResolvedModel) -> list[str]:
+    """A model is its digest. A URI that the user wrote counts too: it may have been wrong and corrected."""
+    return [model.sha256] if model.training else [model.sha256, model.uri]
 
 
 def known(snapshot: Snapshot) -> list[Revision]:

@@ -11,7 +11,7 @@ from lamplighter.core.plan import Event, Plan
 from lamplighter.deployment import model, revision, workload
 from lamplighter.deployment.observe import health
 from lamplighter.deployment.revision import Revision, object_name
-from lamplighter.deployment.verdict import DeploymentView, describe, waiting
+from lamplighter.deployment.verdict import DeploymentView, complaints, describe, waiting
 
 DEFAULT_REPLICAS = 1
 
@@ -37,7 +37,7 @@ def _hold(view: DeploymentView, error: TerminalError, default_image: str) -> Pla
         _sustain(view, revision.find(view.snapshot, stable), default_image, create, patch)
         _direct(view, stable, create, patch)
     waiting(view, status, error)
-    return view.plan(status, create=(tuple(create),), patch=tuple(patch))
+    return view.plan(status, create=(tuple(create),), patch=tuple(patch), events=complaints(view, status))
 
 
 def _roll(view: DeploymentView, resolved: ResolvedModel, default_image: str) -> Plan:
@@ -63,6 +63,7 @@ def _roll(view: DeploymentView, resolved: ResolvedModel, default_image: str) -> 
             before.ready_replicas = health(snapshot, before.revision, _replicas(view)).ready
     _direct(view, status.stable.revision if status.stable else wanted.name, create, patch)
     describe(view, status, wanted.name, seen)
+    events += complaints(view, status)
     return view.plan(status, create=(keep, tuple(create)), patch=tuple(patch), events=events)
 
 

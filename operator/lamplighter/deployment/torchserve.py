@@ -15,7 +15,7 @@ from lamplighter.deployment.revision import Revision
 INFERENCE, METRICS, HEALTH = 8080, 8082, 8090
 DRAIN_SECONDS = 5
 """How long a pod goes on serving after it was told to stop, until no router or kube-proxy sends to it any more."""
-GRACE_SECONDS = 60
+_STOP_SECONDS = 10
 _MODELS, _STORE = "/lamplighter/models", "/lamplighter/store"
 _USER = 1000
 _LOCKED: Obj = {
@@ -33,6 +33,7 @@ def pod(name: str, revision: Revision, labels: dict[str, str], default_image: st
     """
     runtime = revision.runtime
     image = runtime.image or default_image
+    response_timeout = max(1, round(seconds(runtime.response_timeout)))
     claim, path = claim_and_path(revision.model.uri)
     common = {"image": image, "securityContext": _LOCKED, "terminationMessagePolicy": "FallbackToLogsOnError"}
     store = {"name": "store", "mountPath": _STORE}
@@ -59,7 +60,8 @@ def pod(name: str, revision: Revision, labels: dict[str, str], default_image: st
             LAMPLIGHTER_BATCH_SIZE=runtime.batch_size,
             LAMPLIGHTER_MAX_BATCH_DELAY_MS=round(seconds(runtime.max_batch_delay) * 1000),
             LAMPLIGHTER_JOB_QUEUE_SIZE=runtime.job_queue_size,
-            LAMPLIGHTER_RESPONSE_TIMEOUT_S=max(1, round(seconds(runtime.response_timeout))),
+            LAMPLIGHTER_RESPONSE_TIMEOUT_S=response_timeout,
+            LAMPLIGHTER_DRAIN_DELAY_S=DRAIN_SECONDS,
             LAMPLIGHTER_TORCHSERVE_CONFIG="\n".join(f"{key}={value}" for key, value in sorted(runtime.config.items())),
         ),
         "ports": [
@@ -70,7 +72,6 @@ def pod(name: str, revision: Revision, labels: dict[str, str], default_image: st
         "resources": revision.resources.model_dump(),
         "readinessProbe": _probe("/ready", periodSeconds=2, failureThreshold=2),
         "livenessProbe": _probe("/live", periodSeconds=10, failureThreshold=6),
-        "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
         "volumeMounts": [store, tmp],
     }
     built = {
@@ -78,7 +79,7 @@ def pod(name: str, revision: Revision, labels: dict[str, str], default_image: st
         "spec": {
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "terminationGracePeriodSeconds": DRAIN_SECONDS + response_timeout + _STOP_SECONDS,
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": _USER,

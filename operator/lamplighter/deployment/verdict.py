@@ -1,7 +1,7 @@
 """Writing down how a deployment stands: state, conditions, and what the scale subresource reads."""
 
 from lamplighter.api.deployment import DeploymentSpec, DeploymentStatus
-from lamplighter.core.conditions import set_condition
+from lamplighter.core.conditions import STALLED, set_condition
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.plan import Event, Plan
 from lamplighter.core.view import View
@@ -15,11 +15,14 @@ WAITING = "WaitingForModel"
 _STALLING = frozenset(
     {
         "ContainerCannotRun",
+        "ConfigurationError",
         "ContainerConfigError",
         "DigestMismatch",
         "ImagePullFailed",
+        "InvalidArchive",
         "ModelNotFound",
         "OOMKilled",
+        "PredictionFailed",
         "UserError",
         "WorkerFailed",
     }
@@ -47,6 +50,14 @@ def describe(view: DeploymentView, status: DeploymentStatus, revision: str, seen
         )
 
 
+def complaints(view: DeploymentView, status: DeploymentStatus) -> tuple[Event, ...]:
+    """An Event when a status tells of something that the user must see to, and the one before did not."""
+    stalled = next(entry for entry in status.conditions if entry.type == STALLED)
+    before = next((entry for entry in view.status.conditions if entry.type == STALLED), None)
+    news = before is None or (before.status, before.reason) != (stalled.status, stalled.reason)
+    return (Event("Warning", stalled.reason, stalled.message),) if stalled.status == "True" and news else ()
+
+
 def waiting(view: DeploymentView, status: DeploymentStatus, error: TerminalError) -> None:
     """There is no model to serve (yet)."""
     progressing = error.reason == WAITING
@@ -57,7 +68,7 @@ def blocked(view: DeploymentView, error: TerminalError, look_again: float) -> Pl
     """Something that has to be created cannot be: only the user can help."""
     status = view.draft()
     _conclude(view, status, reason=error.reason, message=str(error), stalled=True)
-    return view.plan(status, events=(Event("Warning", error.reason, str(error)),), requeue_after=look_again)
+    return view.plan(status, events=complaints(view, status), requeue_after=look_again)
 
 
 def _conclude(

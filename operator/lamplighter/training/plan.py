@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from lamplighter.api.training import ModelTraining, OnChange, RunState
+from lamplighter.api.training import ModelTraining, OnChange, Run, RunState
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.naming import RETRAIN
 from lamplighter.core.objects import Ref, annotations
@@ -36,7 +36,7 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
     run = view.status.run
     try:
         if run is not None and not run.state.final:
-            if view.spec.on_change is OnChange.RESTART and _changed(view):
+            if _gives_way(view, run):
                 return supersede(view, run)
             return tidy(view, advance(view, run))
         if run is None or _wants_run(view) or begun(view):
@@ -57,6 +57,14 @@ def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again:
 def _view(snapshot: Snapshot, now: datetime) -> TrainingView:
     parsed = ModelTraining.model_validate(snapshot.obj)
     return TrainingView(snapshot, parsed.spec, parsed.status, now)
+
+
+def _gives_way(view: TrainingView, run: Run) -> bool:
+    """True when the run is to make room for the next one: asked to, or it cannot start, so that nothing is lost."""
+    if view.spec.on_change is OnChange.RESTART and _changed(view):
+        return True
+    cannot_start = run.state is RunState.PENDING and run.failure is not None
+    return cannot_start and _wants_run(view)
 
 
 def _wants_run(view: TrainingView) -> bool:

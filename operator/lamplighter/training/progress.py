@@ -33,8 +33,8 @@ def advance(view: TrainingView, run: Run) -> Plan:
 
 
 def supersede(view: TrainingView, run: Run) -> Plan:
-    """End a run because its spec changed; the next reconcile starts the new one and removes this one's Jobs."""
-    failure = Failure(reason="Superseded", message="stopped because the spec changed")
+    """End a run to make room for the next one, which the next reconcile starts; it removes this one's Jobs, too."""
+    failure = Failure(reason="Superseded", message="stopped to make room for the next run")
     return ended(view, run, RunState.SUPERSEDED, failure=failure)
 
 

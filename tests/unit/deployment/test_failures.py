@@ -100,3 +100,10 @@ def test_no_reason_that_a_pod_gives_can_stop_the_operator(reason: str) -> None:
     scene.having(pod(scene).init_failed(66, reason=reason, message="half a character \ud83d")).settle()
     assert scene.state == "UserError"
     str(scene.obj["status"]).encode()
+
+
+def test_an_event_is_sent_once_when_a_revision_stalls() -> None:
+    scene = coming_up()
+    scene.having(pod(scene).waiting("ErrImagePull", "not found"))
+    assert [(event.type, event.reason) for event in scene.act().events] == [("Warning", "ImagePullFailed")]
+    assert scene.act().events == ()

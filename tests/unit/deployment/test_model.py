@@ -117,3 +117,12 @@ def test_the_same_archive_from_another_run_is_the_same_revision() -> None:
 
 def test_a_deployment_that_is_being_deleted_is_left_alone() -> None:
     assert Scene(a_deployment().being_deleted(), a_trained().with_model(1)).plan().empty
+
+
+def test_a_corrected_uri_is_a_revision_of_its_own_although_the_digest_is_the_same() -> None:
+    scene = Scene(a_deployment().serving("pvc://models/wrong.mar"))
+    scene.settle()
+    before = scene.names("Deployment")
+    scene.edit(model={"uri": "pvc://models/right.mar", "sha256": scene.obj["spec"]["model"]["sha256"]}).settle()
+    assert served(scene)["uri"] == "pvc://models/right.mar"
+    assert scene.names("Deployment") != before

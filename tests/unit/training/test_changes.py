@@ -1,7 +1,7 @@
 """What a changed spec and a request for a new run do."""
 
 import pytest
-from tests.builders import Scene, a_config_map, a_job, a_training
+from tests.builders import Scene, a_config_map, a_job, a_pod, a_training
 
 TRAINING = a_training("digits").obj()
 
@@ -154,3 +154,19 @@ def test_an_edited_source_is_used_by_the_next_run() -> None:
     scene.having(a_job(training.obj()).succeeded(), a_config_map("code", train_py="print('edited')")).settle()
     scene.annotate(retrain="1").settle()
     assert scene.child("ConfigMap", "digits-2")["data"] == {"train.py": "print('edited')"}
+
+
+def cannot_start() -> Scene:
+    """A scene in which the image of run 1 cannot be pulled."""
+    scene = running()
+    return scene.having(a_pod(scene.child("Job", "digits-1-1")).waiting("ErrImagePull")).settle()
+
+
+def test_a_run_that_cannot_start_makes_room_for_the_corrected_spec() -> None:
+    scene = cannot_start().edit(image="mended").settle()
+    assert (run(scene), scene.names("Job")) == (2, ["digits-2-1"])
+
+
+def test_a_run_that_cannot_start_is_kept_while_the_spec_is_what_it_was() -> None:
+    scene = cannot_start().edit(ttlAfterFinished="1h").settle()
+    assert (run(scene), scene.names("Job"), scene.state) == (1, ["digits-1-1"], "ImagePullFailed")
