@@ -73,7 +73,7 @@ class Operator:
     def requests(self) -> Requests:
         """Requests to the API server so far."""
         found: dict[tuple[str, str], float] = {}
-        for family in text_string_to_metric_families(self._get("/metrics")):
+        for family in text_string_to_metric_families(self._metrics()):
             for sample in family.samples:
                 if sample.name == "lamplighter_api_requests_total":
                     place = (sample.labels["verb"], sample.labels["resource"])
@@ -95,6 +95,13 @@ class Operator:
             time.sleep(_QUIET_S)
         return now
 
+    def _metrics(self) -> str:
+        try:
+            return self._get("/metrics")
+        except OSError as error:
+            self.alive()
+            raise UnfinishedError(f"the operator lives but does not answer: {error}") from error
+
     def _ready(self) -> bool:
         try:
             return self._get("/readyz") == "ok"
@@ -102,7 +109,7 @@ class Operator:
             return False
 
     def _get(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=30) as answer:
             return str(answer.read().decode())
 
     def _last_words(self) -> str:
