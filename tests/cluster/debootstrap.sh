@@ -6,7 +6,7 @@ if ! command -v mmdebstrap >/dev/null; then
   (( EUID == 0 )) || die "mmdebstrap is not installed; it makes the Debian base of images where no registry is reachable. Install it (apt-get install mmdebstrap) and run this again."
   exec {lock}> "$cache/apt.lock"
   flock "$lock"
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mmdebstrap; } >&2
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends mmdebstrap; } >&2
   exec {lock}>&-
 fi
 # No documentation, translations or package lists: nobody reads them in a container.

@@ -6,7 +6,7 @@ answers() { docker info >/dev/null 2>&1; }
 
 install_engine() {
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io iptables jq
+  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends docker.io iptables jq
 }
 
 # allow_privileged: runc refuses privileged containers where the machine itself lacks CAP_SYS_RESOURCE (bit 24); the wrapper leaves it out.

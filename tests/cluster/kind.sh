@@ -69,10 +69,9 @@ await() {
 
 up() {
   local image=
-  "$here/docker.sh"
-  "$here/binaries.sh" kind kubectl
   exec 9> "$cache/kind-$KIND_CLUSTER.lock"; flock 9
   if ! healthy; then
+    "$here/prepare.sh" 9>&-
     "$here/registry.sh" || image=$("$here/node-image.sh")
     phase "kind cluster $KIND_CLUSTER, nodes: $nodes" create "$image" 9>&-
     phase "kind cluster $KIND_CLUSTER: DNS, metrics, volumes" await 9>&-
