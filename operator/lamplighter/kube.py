@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import aiohttp
 import orjson
 from kubernetes.aio import config
-from kubernetes.aio.client import ApiClient, ApiException, Configuration
+from kubernetes.aio.client import ApiClient, ApiException, Configuration, V1Lease, V1ObjectMeta
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.leaderelection.electionconfig import Config as ElectionConfig
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
@@ -170,10 +170,13 @@ class _Lock(LeaseLock):  # type: ignore[misc]
 
     async def create(self, name: str, namespace: str, election_record: Any) -> bool:
         try:
-            return bool(await super().create(name, namespace, election_record))
-        except _NO_ANSWER as error:
+            # The client's own create fails in version 37: it passes pretty=True where only text is accepted.
+            lease = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
+            await self.api_instance.create_namespaced_lease(namespace, lease)
+        except (*_NO_ANSWER, ApiException) as error:
             log.warning("the lease could not be created: %s", error)
             return False
+        return True
 
     async def update(self, name: str, namespace: str, updated_record: Any) -> bool:
         try:
@@ -224,7 +227,9 @@ async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[N
             metrics.LEADER.set(0)
             for task in (campaign, done, waiting):
                 task.cancel()
-            await asyncio.gather(campaign, return_exceptions=True)
+            outcome = (await asyncio.gather(campaign, return_exceptions=True))[0]
+            if isinstance(outcome, Exception):
+                log.error("the campaign for the lease broke", exc_info=outcome)
             await _release(lock, settings)
 
 

@@ -10,6 +10,7 @@ from tests import tools
 
 OPERATOR_NAMESPACE = "lamplighter-system"
 OPERATOR = "deployment/lamplighter-operator"
+CRDS = ("crd/modeltrainings.lamplighter.dev", "crd/modeldeployments.lamplighter.dev")
 
 
 def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
@@ -46,7 +47,7 @@ def wait_until(what: str, holds: Callable[[], Any], seconds: float) -> Any:
 def install_operator(overlay: str = "manifests/overlays/kind") -> None:
     """Install the CRDs and the operator, with the image that was built last, and wait until it runs."""
     kubectl("apply", "--server-side", "--force-conflicts", "-k", str(tools.ROOT / overlay))
-    kubectl("wait", "--for=condition=Established", "--timeout=60s", "-k", str(tools.ROOT / "crds"))
+    kubectl("wait", "--for=condition=Established", "--timeout=60s", *CRDS)
     image = tools.image("operator")
     kubectl("-n", OPERATOR_NAMESPACE, "set", "image", OPERATOR, f"operator={image}")
     kubectl("-n", OPERATOR_NAMESPACE, "rollout", "status", OPERATOR, "--timeout=180s")
