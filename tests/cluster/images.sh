@@ -68,6 +68,7 @@ load() {
   for node in $nodes; do
     for image in "${images[@]}"; do on_node "$node" tag --force "docker.io/${tagged[$image]}" "docker.io/lamplighter/$image:dev"; done
   done > "$cache/log/image-tags.log" 2>&1
+  for image in "${images[@]}"; do echo "$image=${tagged[$image]}"; done > "$state/images"   # for tests/tools.py
 }
 
 "$here/docker.sh"
