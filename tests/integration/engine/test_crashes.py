@@ -1,0 +1,98 @@
+"""The operator is struck at every single call, and every story ends as if nothing had happened."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from tests.integration.engine.ending import ending
+from tests.integration.engine.faults import Fault, Storm, Trap
+from tests.integration.engine.scenarios import DEPLOYMENTS, TRAININGS, Scenario
+from tests.integration.engine.server import WATCHED
+from tests.integration.engine.watches import Watches, owner_name
+from tests.integration.engine.world import World
+
+from lamplighter.core.naming import MANAGED_BY, MANAGER, OWNER_LABEL
+from lamplighter.core.objects import Obj, controller_uid, labels
+
+AT_ONCE = 16
+STORMS = 4
+
+
+@pytest.mark.parametrize("scenario", [*TRAININGS, *DEPLOYMENTS], ids=lambda scenario: scenario.__name__)
+async def test_a_fault_at_any_call_changes_nothing_in_the_end(watches: Watches, scenario: Scenario) -> None:
+    stories = Stories(watches, scenario)
+    undisturbed = await stories.tell("undisturbed", Trap())
+    strikes = [
+        (f"{fault.name.lower().replace('_', '-')}-{at}", Trap(fault, at))
+        for fault in Fault
+        for at in range(1, undisturbed.trap.calls + 1)
+    ]
+    storms = [(f"storm-{seed}", Storm(seed)) for seed in range(STORMS)]
+    await stories.tell_all([*strikes, *storms])
+    struck = {trap.at for _, trap in strikes if trap.fired}
+    assert struck == set(range(1, undisturbed.trap.calls + 1)), "a call was never struck"
+    await stories.judge("undisturbed")
+
+
+class Stories:
+    """One scenario, told under many names in one namespace."""
+
+    def __init__(self, watches: Watches, scenario: Scenario) -> None:
+        self._watches = watches
+        self._scenario = scenario
+        self._names: list[str] = []
+
+    async def tell(self, name: str, trap: Trap) -> World:
+        """Tell the story to its end, with a trap on the way."""
+        kinds = ("ModelDeployment",) if self._scenario in DEPLOYMENTS else ("ModelTraining",)
+        world = World(self._watches, name, trap, kinds=kinds)
+        async with world.process.running():
+            await self._scenario(world)
+            await world.until_resting()
+        self._names.append(name)
+        return world
+
+    async def tell_all(self, stories: Iterable[tuple[str, Trap]]) -> None:
+        """Tell many stories, some at the same time."""
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def tell(name: str, trap: Trap) -> None:
+            async with room:
+                await self.tell(name, trap)
+
+        async with asyncio.TaskGroup() as group:
+            for name, trap in stories:
+                group.create_task(tell(name, trap))
+
+    async def judge(self, pattern: str) -> None:
+        """All stories ended as the pattern did, nothing was made twice, and everything has a living owner."""
+        lists = await asyncio.gather(*(self._watches.server.list(kind, self._watches.namespace) for kind in WATCHED))
+        objects = [obj for items, _ in lists for obj in items]
+        expected = ending(_of(objects, pattern), pattern)
+        for name in self._names:
+            assert ending(_of(objects, name), name) == expected, name
+        assert self._made_twice() == {}
+        assert _orphans(objects) == []
+
+    def _made_twice(self) -> dict[tuple[str, str], Any]:
+        """What had more than one uid; the pods are played by the tests, or made by controllers of Kubernetes."""
+        return {place: uids for place, uids in self._watches.uids.items() if len(uids) > 1 and place[0] != "Pod"}
+
+
+def _of(objects: list[Obj], name: str) -> list[Obj]:
+    return [obj for obj in objects if owner_name(obj) == name]
+
+
+def _orphans(objects: list[Obj]) -> list[str]:
+    """What says that it is ours and has nobody to whom it belongs; a volume belongs to a training by its label."""
+    alive = {obj["metadata"]["uid"] for obj in objects}
+    primary = {obj["metadata"]["name"] for obj in objects if obj["kind"] in OWNER_LABEL}
+    return [
+        f"{obj['kind']} {obj['metadata']['name']}"
+        for obj in objects
+        if obj["kind"] != "Pod"  # made and removed by the controllers of Kubernetes
+        and labels(obj).get(MANAGED_BY) == MANAGER
+        and controller_uid(obj) not in alive
+        and not (obj["kind"] == "PersistentVolumeClaim" and owner_name(obj) in primary)
+    ]

@@ -1,0 +1,97 @@
+"""The watches of a namespace: what exists now, what ever existed, and who wants to be told."""
+
+import asyncio
+import contextlib
+import inspect
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Self
+
+from tests.integration.engine.server import WATCHED, Server
+
+from lamplighter.core.naming import OWNER_LABEL
+from lamplighter.core.objects import Obj, labels
+
+Listener = Callable[[str, Obj], None]
+DEADLINE = 60.0
+"""Seconds after which a condition that did not come about fails the test; a slow machine is no failure."""
+
+
+class Watches:
+    """One watch per kind. A listener hears of the primary objects of one name and of their children."""
+
+    def __init__(self, server: Server, namespace: str) -> None:
+        self.server = server
+        self.namespace = namespace
+        self._objects: defaultdict[str, dict[tuple[str, str], Obj]] = defaultdict(dict)
+        self.uids: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._listeners: dict[str, Listener] = {}
+        self._bells: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def of(cls, server: Server, namespace: str) -> AsyncIterator[Self]:
+        """Watches while inside."""
+        watches = cls(server, namespace)
+        tasks = [asyncio.create_task(watches._follow(kind)) for kind in WATCHED]
+        try:
+            yield watches
+        finally:
+            for task in tasks:
+                task.cancel()
+            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+                assert isinstance(outcome, asyncio.CancelledError), f"a watch of the test broke: {outcome!r}"
+
+    def of_owner(self, name: str) -> dict[tuple[str, str], Obj]:
+        """The primary objects of this name and their children, by kind and name, as the watches told them last."""
+        return self._objects[name]
+
+    @contextlib.contextmanager
+    def listening(self, name: str, listener: Listener) -> Iterator[None]:
+        """Tell the listener of every event about this name while inside."""
+        self._listeners[name] = listener
+        try:
+            yield
+        finally:
+            del self._listeners[name]
+
+    async def until(self, name: str, what: str, true: Callable[[], Any]) -> None:
+        """Wait until something about this name is true; ``what`` says so when it does not come about.
+
+        ``true`` may be a function or a coroutine function.
+        """
+        bell = self._bells[name]
+        deadline = asyncio.get_running_loop().time() + DEADLINE
+        while True:
+            bell.clear()
+            answer = true()
+            if await answer if inspect.isawaitable(answer) else answer:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(bell.wait(), 0.1)
+            assert asyncio.get_running_loop().time() < deadline, f"{name}: not within {DEADLINE:.0f} s: {what}"
+
+    async def _follow(self, kind: str) -> None:
+        items, since = await self.server.list(kind, self.namespace)
+        for item in items:
+            self._tell("ADDED", item)
+        async for event in self.server.watch(kind, self.namespace, since):
+            self._tell(event["type"], event["object"])
+
+    def _tell(self, event: str, obj: Obj) -> None:
+        place = (obj["kind"], obj["metadata"]["name"])
+        name = owner_name(obj)
+        if event == "DELETED":
+            self._objects[name].pop(place, None)
+        else:
+            self._objects[name][place] = obj
+            self.uids[place].add(obj["metadata"]["uid"])
+        if name in self._listeners:
+            self._listeners[name](event, obj)
+        self._bells[name].set()
+
+
+def owner_name(obj: Obj) -> str:
+    """The name of the primary object that an object is or belongs to."""
+    marks = labels(obj)
+    return next((marks[label] for label in OWNER_LABEL.values() if label in marks), obj["metadata"]["name"])
