@@ -11,7 +11,8 @@ from lamplighter.deployment.observe import Health
 DeploymentView = View[DeploymentSpec, DeploymentStatus]
 
 AVAILABLE = "Available"
-WAITING = "WaitingForModel"
+_WAITING = frozenset({"WaitingForModel", "TrainingNotFound"})
+"""What comes by itself, as when a training and its deployment are applied together."""
 _STALLING = frozenset(
     {
         "ContainerCannotRun",
@@ -60,7 +61,7 @@ def complaints(view: DeploymentView, status: DeploymentStatus) -> tuple[Event, .
 
 def waiting(view: DeploymentView, status: DeploymentStatus, error: TerminalError) -> None:
     """There is no model to serve (yet)."""
-    progressing = error.reason == WAITING
+    progressing = error.reason in _WAITING
     _conclude(view, status, reason=error.reason, message=str(error), progressing=progressing, stalled=not progressing)
 
 

@@ -25,8 +25,9 @@ def test_a_missing_training_is_named_with_what_to_do() -> None:
     scene = Scene(a_deployment().of("letters"))
     plan = scene.act()
     assert not any(plan.create)
-    assert scene.told("Stalled") == (
-        "True",
+    assert scene.told("Stalled")[0] == "False"
+    assert scene.told("Ready") == (
+        "False",
         "TrainingNotFound",
         "spec.model.trainingRef: there is no ModelTraining letters in namespace team. Create it or correct the name; "
         "this deployment goes on by itself then",
