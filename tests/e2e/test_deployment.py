@@ -24,6 +24,14 @@ while time.monotonic() < stop:
     time.sleep(0.02)
 print(json.dumps({"asked": asked, "lost": lost}))
 """
+BROKEN = """\
+class Broken:
+    def initialize(self, context):
+        raise RuntimeError("no such weights")
+
+    def handle(self, requests, context):
+        return []
+"""
 PACKAGE = {"modelFile": "model.py", "handler": "handler.py", "example": "example.json"}
 
 
@@ -60,8 +68,7 @@ def test_a_model_that_is_not_there_is_named(world: World, trained: dict[str, Any
 
 def test_a_handler_that_cannot_load_shows_its_traceback(world: World, trained: dict[str, Any]) -> None:
     code = world.get("configmap", "digits-code")["data"]
-    broken = "class Broken:\n    def initialize(self, context):\n        raise RuntimeError('no such weights')\n"
-    data = {**code, "handler.py": broken}
+    data = {**code, "handler.py": BROKEN}
     world.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "broken-code"}, "data": data})
     world.train("broken", source="broken-code", args=["--epochs", "1"], package=PACKAGE)
     world.succeeded("broken")
