@@ -17,7 +17,12 @@ _PREDICTION = re.compile(r'^\[access\] \S+ "(?:POST|PUT|GET) /predictions/([^/? 
 _PER_REQUEST = "Backend received inference at:"
 # After a handler's failed import TorchServe looks for one of its own by that name, and fails with this instead.
 _MASKING = "No module named 'ts.torch_handler."
-_LOAD_FAILED = ("BatchAggregator - Load model failed", "WorkerThread - Backend worker error")
+# The last is all there is, from the second time on, when the handler's initialize raises an exception of its own.
+_LOAD_FAILED = (
+    "BatchAggregator - Load model failed",
+    "WorkerThread - Backend worker error",
+    "WorkerThread - Auto recovery failed again",
+)
 
 
 class Unavailable(Exception):  # noqa: N818 - a state, not a fault of the caller
