@@ -25,6 +25,8 @@ class Watches:
         self.namespace = namespace
         self._objects: defaultdict[str, dict[tuple[str, str], Obj]] = defaultdict(dict)
         self.uids: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self.count = 0
+        """Events so far."""
         self._listeners: dict[str, Listener] = {}
         self._bells: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -79,6 +81,7 @@ class Watches:
             self._tell(event["type"], event["object"])
 
     def _tell(self, event: str, obj: Obj) -> None:
+        self.count += 1
         place = (obj["kind"], obj["metadata"]["name"])
         name = owner_name(obj)
         if event == "DELETED":
