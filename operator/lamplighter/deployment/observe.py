@@ -25,9 +25,9 @@ def health(snapshot: Snapshot, revision: str, wanted: int) -> Health:
     deployment = snapshot.owned("Deployment", object_name(snapshot.name, revision))
     if deployment is None:
         return Health(0, wanted, False, None)
-    ready, told = _ready(deployment), deployment["spec"].get("replicas", 1) == wanted
+    ready = _ready(deployment)
     observed = deployment.get("status", {}).get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
-    complete = told and observed and ready >= wanted
+    complete = observed and ready >= wanted
     return Health(ready, wanted, complete, None if complete else _obstacle(snapshot, revision))
 
 
