@@ -8,7 +8,7 @@ from lamplighter.core.naming import RETRAIN
 from lamplighter.core.objects import Ref, annotations
 from lamplighter.core.plan import Plan, Snapshot
 from lamplighter.training import freeze, verdict
-from lamplighter.training.progress import advance, supersede
+from lamplighter.training.progress import advance, kept_from_starting, supersede
 from lamplighter.training.start import begun, last_run, start, unrecorded_jobs
 from lamplighter.training.tidy import tidy
 from lamplighter.training.verdict import TrainingView
@@ -63,8 +63,7 @@ def _gives_way(view: TrainingView, run: Run) -> bool:
     """True when the run is to make room for the next one: asked to, or it cannot start, so that nothing is lost."""
     if view.spec.on_change is OnChange.RESTART and _changed(view):
         return True
-    cannot_start = run.state is RunState.PENDING and run.failure is not None
-    return cannot_start and _wants_run(view)
+    return kept_from_starting(view, run) and _wants_run(view)
 
 
 def _wants_run(view: TrainingView) -> bool:

@@ -32,6 +32,15 @@ def advance(view: TrainingView, run: Run) -> Plan:
     return _under_way(view, run, job, seen)
 
 
+def kept_from_starting(view: TrainingView, run: Run) -> bool:
+    """True when not all pods of the first stage run and something is in their way now, whatever was written down."""
+    job = view.snapshot.owned("Job", run.job)
+    if job is None or run.stage != stages.TRAIN:
+        return False
+    seen = observe(view.snapshot, job, view.now)
+    return seen.progress is Progress.PENDING and seen.failure is not None
+
+
 def supersede(view: TrainingView, run: Run) -> Plan:
     """End a run to make room for the next one, which the next reconcile starts; it removes this one's Jobs, too."""
     failure = Failure(reason="Superseded", message="stopped to make room for the next run")

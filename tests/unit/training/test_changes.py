@@ -170,3 +170,19 @@ def test_a_run_that_cannot_start_makes_room_for_the_corrected_spec() -> None:
 def test_a_run_that_cannot_start_is_kept_while_the_spec_is_what_it_was() -> None:
     scene = cannot_start().edit(ttlAfterFinished="1h").settle()
     assert (run(scene), scene.names("Job"), scene.state) == (1, ["digits-1-1"], "ImagePullFailed")
+
+
+def test_a_run_that_was_written_down_as_unschedulable_and_runs_by_now_is_not_stopped() -> None:
+    pod = a_pod(a_job(TRAINING).obj())
+    scene = running().having(pod.unschedulable()).settle()
+    assert scene.state == "Unschedulable"
+    scene.having(a_pod(a_job(TRAINING).obj()).running()).edit(image="new").settle()
+    assert (run(scene), scene.state) == (1, "Running")
+
+
+def test_a_trained_model_that_waits_to_be_packaged_is_not_given_up() -> None:
+    training = a_training("digits").packaged().obj()
+    scene = running(training).having(a_job(training).succeeded()).settle()
+    scene.having(a_pod(a_job(training, stage="package").obj()).unschedulable()).settle()
+    scene.edit(image="new").settle()
+    assert (run(scene), scene.state) == (1, "Unschedulable")
