@@ -217,7 +217,7 @@ async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[N
             "retry_period": settings.lease_retry_period,
         }
         election = LeaderElection(ElectionConfig(lock, onstarted_leading=started, onstopped_leading=stopped, **timing))
-        client.may_write = lambda: _fresh(election, settings.lease_duration)
+        client.may_write = lambda: _holds(election, settings)
         campaign = asyncio.ensure_future(election.run())
         try:
             await asyncio.wait({campaign, done, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -233,9 +233,11 @@ async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[N
             await _release(lock, settings)
 
 
-def _fresh(election: LeaderElection, duration: float) -> bool:
-    """True while the last renewal is younger than the lease."""
-    return bool(time.time() * 1000 - election.observed_time_milliseconds < duration * 1000)
+def _holds(election: LeaderElection, settings: Settings) -> bool:
+    """True while the lease that was seen last is ours, and young enough for what is on its way to arrive in time."""
+    seen = election.observed_record
+    age = time.time() - election.observed_time_milliseconds / 1000
+    return seen is not None and seen.holder_identity == settings.identity and age < settings.lease_renew_deadline
 
 
 async def _release(lock: LeaseLock, settings: Settings) -> None:
@@ -245,7 +247,7 @@ async def _release(lock: LeaseLock, settings: Settings) -> None:
     if lease is None or lease.spec is None or lease.spec.holder_identity != settings.identity:
         return
     lease.spec.holder_identity = ""
-    with contextlib.suppress(ApiException):
+    with contextlib.suppress(ApiException, *_NO_ANSWER):
         await lock.api_instance.replace_namespaced_lease(settings.lease_name, settings.lease_namespace, lease)
 
 

@@ -102,3 +102,47 @@ async def test_a_leader_that_slept_through_its_lease_ends_and_writes_nothing_mor
     assert "the lease is lost" in first.log
     assert second.leads
     assert all(len(uids) == 1 for story in stories for uids in story.jobs().values())
+
+
+async def test_a_leader_whose_lease_was_taken_writes_nothing_more(
+    new_operator: NewOperator, watches: Watches, api: client.ApiClient
+) -> None:
+    shared = {"LAMPLIGHTER_LEADER_ELECTION": "true", "POD_NAMESPACE": watches.namespace, **LONG}
+    operator = new_operator(POD_NAME="operator-a", **shared)
+    await watches.until("lease", "it leads", lambda: operator.leads)
+    await works(watches, "before")
+    take_lease(api, watches.namespace)
+    for number in range(200):  # it may write until it has noticed, for the lease is long
+        story = Story(watches, f"after-{number}")
+        await story.create(training(story.name, suspend=True))
+        await story.until("its Job or a refusal", lambda story=story: story.jobs() or refused(operator))
+        if refused(operator):
+            break
+    before = refused(operator)
+    assert before
+    last = Story(watches, "last")
+    await last.create(training("last", suspend=True))
+    await last.until("another refusal", lambda: refused(operator) > before)
+    assert last.children() == []
+    assert last.status() == {}
+
+
+def take_lease(api: client.ApiClient, namespace: str) -> None:
+    """Become the holder, as a replica does that believes that the lease is over."""
+    leases = client.CoordinationV1Api(api)
+    while True:
+        lease = leases.read_namespaced_lease(LEASE, namespace)
+        lease.spec.holder_identity = "thief"
+        try:
+            leases.replace_namespaced_lease(LEASE, namespace, lease)
+        except client.ApiException as error:
+            if error.status != 409:  # the leader has renewed it meanwhile
+                raise
+        else:
+            return
+
+
+def refused(operator: Operator) -> float:
+    """How many reconciles ended because the process may not write."""
+    samples = operator.metrics().get("lamplighter_reconcile_errors_total", [])
+    return sum(value for marks, value in samples if marks["reason"] == "NotLeader")
