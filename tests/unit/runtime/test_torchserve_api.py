@@ -52,6 +52,10 @@ def test_torchserves_own_search_does_not_hide_a_handlers_failed_import():
     assert torchserve_api.handler_error(Raised("ValueError: boom", None, first="KeyError: 1")) == "ValueError: boom"
 
 
+def test_what_the_worker_raises_for_itself_is_no_error_of_the_handler():
+    assert torchserve_api.handler_error(Raised("RuntimeError: 500 - Unknown exception", None)) == ""
+
+
 def test_workers_and_queue_are_read():
     workers = [{"id": "9000", "status": "READY"}, {"id": "9001", "status": "UNLOADING"}]
     body = json.dumps([{"workers": workers, "jobQueueStatus": {"remainingCapacity": 97, "pendingRequests": 3}}])

@@ -75,8 +75,8 @@ class Server:
             self.readiness.load_failed()
         elif parsed.kind is Kind.MODEL:
             finder = self._finders.setdefault(parsed.source, TracebackFinder(keep=1))
-            if raised := finder.feed(parsed.text):
-                self.readiness.handler_raised(torchserve_api.handler_error(raised))
+            if (raised := finder.feed(parsed.text)) and (error := torchserve_api.handler_error(raised)):
+                self.readiness.handler_raised(error)
         return True
 
     def observe(self) -> None:

@@ -15,6 +15,8 @@ _RECEIVED = re.compile(r"^ts_inference_requests_total\{[^}]*\} ([0-9.eE+]+)$", r
 _MODEL = re.compile(r"^\[(W-\d+-[^\]]*)\] (.*)$")
 _PREDICTION = re.compile(r'^\[access\] \S+ "(?:POST|PUT|GET) /predictions/([^/? ]+)')
 _PER_REQUEST = "Backend received inference at:"
+# What the worker raises for itself after it has logged the handler's exception.
+_WORKERS_OWN = re.compile(r"^RuntimeError: \d{3} - ")
 # After a handler's failed import TorchServe looks for one of its own by that name, and fails with this instead.
 _MASKING = "No module named 'ts.torch_handler."
 # The last is all there is, from the second time on, when the handler's initialize raises an exception of its own.
@@ -80,7 +82,9 @@ def parse_log(line: str, model: str) -> LogLine:
 
 
 def handler_error(raised: Raised) -> str:
-    """Return the exception that the author of the handler can do something about."""
+    """Return the exception that the author of the handler can do something about; empty when it is none of theirs."""
+    if _WORKERS_OWN.match(raised.text):
+        return ""
     return raised.first if raised.first and _MASKING in raised.text else raised.text
 
 
