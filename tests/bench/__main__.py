@@ -14,7 +14,8 @@ Suspended).
     default_claim          a burst where the operator makes a claim for each training
     raw_*, ratios          the same number of bare Jobs without the operator, and our figures in units of theirs
     linearity              time per training in the largest burst in units of the smallest one's
-    others, noise          CPU of the control plane and of the benchmark; cores that strangers used meanwhile
+    others                 CPU of the control plane and of the benchmark, per training and per bare Job
+    noise                  cores that strangers used during the largest burst, and that the host withheld
     aims                   what we aim at beside what was measured; nothing is asserted
 
 The exit status is 1 only when something did not finish. Figures of a busy machine are worth little: look at ``noise``.

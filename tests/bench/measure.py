@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from tests.bench import objects, sightings
 from tests.bench.figures import rounded
-from tests.bench.server import PATHS, Obj, Server
+from tests.bench.server import PATHS, Server
 from tests.bench.sightings import Sightings, UnfinishedError
 
 THREADS = 8
@@ -47,7 +47,7 @@ def trainings_ground(server: Server, end: str, alive: Callable[[], None]) -> Ite
     name = _namespace(server)
     jobs = Sightings("with a Job", sightings.made, alive)
     done = Sightings(f"in state {end}", sightings.in_state(end), alive)
-    with server.watch("Job", name, jobs.tell), server.watch("ModelTraining", name, done.tell):
+    with server.watch("Job", name, jobs), server.watch("ModelTraining", name, done):
         yield Ground(server, name, "ModelTraining", jobs, done)
     clear(server, name, "ModelTraining")
 
@@ -57,12 +57,7 @@ def jobs_ground(server: Server) -> Iterator[Ground]:
     """A new namespace for bare Jobs."""
     name = _namespace(server)
     jobs, done = Sightings("by the watch", sightings.made), Sightings("complete", sightings.complete)
-
-    def tell(job: Obj, arrived: float) -> None:
-        jobs.tell(job, arrived)
-        done.tell(job, arrived)
-
-    with server.watch("Job", name, tell):
+    with server.watch("Job", name, jobs, done):
         yield Ground(server, name, "Job", jobs, done)
     clear(server, name, "Job")
 

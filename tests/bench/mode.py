@@ -11,7 +11,7 @@ from typing import Any
 
 from tests import tools
 from tests.bench import cluster, figures, measure, objects, process
-from tests.bench.operator_process import Operator
+from tests.bench.operator_process import QUIET_S, Operator
 
 PARTS = (
     "training_latency_ms",
@@ -97,32 +97,41 @@ class Mode:
 
     def _burst(self, operator: Operator, size: int, idle: float) -> None:
         _say(f"{self.name}: a burst of {size}")
-        with measure.jobs_ground(self.here.server) as ground:
-            body = functools.partial(objects.bare_job, suspend=self.suspend)
-            raw = measure.burst(ground, body, size, wait=not self.suspend)
+        raw, raw_cpu = self._raw_burst(size)
         with measure.trainings_ground(self.here.server, self._end, operator.alive) as ground:
-            pids = {"operator": operator.pid, **self.here.components, "bench": os.getpid()}
-            requests, before = operator.quiet(), process.usage(pids, time.perf_counter())
+            requests, before = operator.quiet(), self._usage(operator)
             ours = measure.burst(ground, functools.partial(objects.training, suspend=self.suspend), size)
-            made = figures.per_object(requests, operator.quiet(), size)
-            after = process.usage(pids, time.perf_counter())
-            self._costs(operator, idle, process.cpu_ms(before, after, size), made)
-        self.result["noise"] = process.noise(before, after)
+            made, after = figures.per_object(requests, operator.quiet(), size), self._usage(operator)
+            rss = operator.rss_mib()
+        cpu = process.cpu_ms(before, after, size)
+        self.result |= {  # the last burst, which is the largest, stays
+            "operator": {
+                "rss_idle_mib": figures.rounded(idle),
+                "rss_mib": figures.rounded(rss),
+                "cpu_ms_per_training": cpu.pop("operator"),
+            },
+            "requests_per_training": figures.by_verb(made) | {"by_resource": made},
+            "others": {"cpu_ms_per_training": cpu, "cpu_ms_per_raw_job": raw_cpu},
+            "noise": process.noise(before, after),
+        }
         for key, burst in (("training_burst", ours), ("raw_burst", raw)):
             self.result.setdefault(key, {})[str(size)] = burst
         self._ratios().setdefault("burst_vs_raw", {})[str(size)] = figures.ratio(ours["jobs_s"], raw["jobs_s"])
         linearity = figures.linearity(self.result["training_burst"])
         self.result |= {} if linearity is None else {"linearity": linearity}
 
-    def _costs(self, operator: Operator, idle: float, cpu: dict[str, float], made: dict[str, float]) -> None:
-        """What the operator and the others used; the last burst, which is the largest, stays."""
-        self.result["operator"] = {
-            "rss_idle_mib": figures.rounded(idle),
-            "rss_mib": figures.rounded(operator.rss_mib()),
-            "cpu_ms_per_training": cpu.pop("operator"),
-        }
-        self.result["others"] = {"cpu_ms_per_training": cpu}
-        self.result["requests_per_training"] = figures.by_verb(made) | {"by_resource": made}
+    def _raw_burst(self, size: int) -> tuple[measure.Burst, dict[str, float]]:
+        """Bare Jobs, for which the operator does nothing; and the CPU of each."""
+        body = functools.partial(objects.bare_job, suspend=self.suspend)
+        with measure.jobs_ground(self.here.server) as ground:
+            before = self._usage()
+            burst = measure.burst(ground, body, size, wait=not self.suspend)
+            time.sleep(QUIET_S)
+            return burst, process.cpu_ms(before, self._usage(), size)
+
+    def _usage(self, *operator: Operator) -> process.Usage:
+        pids = {**self.here.components, "bench": os.getpid(), **{"operator": own.pid for own in operator}}
+        return process.usage(pids, time.perf_counter())
 
     def _until_running(self, operator: Operator) -> None:
         """Writes of trainings whose pods run and do not end, so that no later write is counted."""

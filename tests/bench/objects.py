@@ -6,13 +6,16 @@ from tests.samples.objects import training as sample
 
 IMAGE = "lamplighter.invalid/never-pulled:1"
 CLAIM = "models"
-HOLD = {"template": {"metadata": {"annotations": {"lamplighter.dev/kwok": "hold"}}}}
 
 
 def training(name: str, *, suspend: bool, claim: str | None = CLAIM, hold: bool = False) -> bytes:
     """A ModelTraining of one pod. ``hold`` keeps the pod running; without ``claim`` the operator makes a claim."""
-    output = {"output": {"claimName": claim}} if claim else {}
-    return orjson.dumps(sample(name, image=IMAGE, suspend=suspend, **output, **(HOLD if hold else {})))
+    spec: Obj = {"image": IMAGE, "suspend": suspend}
+    if claim:
+        spec["output"] = {"claimName": claim}
+    if hold:
+        spec["template"] = {"metadata": {"annotations": {"lamplighter.dev/kwok": "hold"}}}
+    return orjson.dumps(sample(name, **spec))
 
 
 def bare_job(name: str, *, suspend: bool) -> bytes:

@@ -16,7 +16,8 @@ from tests.bench.figures import Requests
 from tests.bench.sightings import UnfinishedError
 
 _START_S = 60.0
-_QUIET_S = 0.6
+QUIET_S = 0.6
+"""Seconds without a request after which the operator is done."""
 
 
 class Operator:
@@ -92,7 +93,7 @@ class Operator:
             if time.monotonic() > deadline:
                 raise UnfinishedError(f"the operator still sends requests {timeout:.0f} s after the work was done")
             before = now
-            time.sleep(_QUIET_S)
+            time.sleep(QUIET_S)
         return now
 
     def _metrics(self) -> str:

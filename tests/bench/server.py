@@ -7,11 +7,12 @@ import contextlib
 import http.client
 import socket
 import ssl
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 import orjson
@@ -25,6 +26,19 @@ PATHS = {
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
     "ModelTraining": "/apis/lamplighter.dev/v1alpha1/namespaces/{}/modeltrainings",
 }
+
+
+_WATCH_S = 3600
+
+
+class Listener(Protocol):
+    """Is told what a watch brings."""
+
+    def tell(self, obj: Obj, arrived: float) -> None:
+        """An object as an event brought it."""
+
+    def fail(self, why: str) -> None:
+        """Nothing more will come."""
 
 
 class Connection:
@@ -94,29 +108,64 @@ class Server:
         return len(page["items"]) + int(page["metadata"].get("remainingItemCount") or 0)
 
     @contextlib.contextmanager
-    def watch(self, kind: str, namespace: str, tell: Callable[[Obj, float], None]) -> Iterator[None]:
-        """While inside, ``tell`` gets every object that is added or changed, and when its event arrived."""
+    def watch(self, kind: str, namespace: str, *listeners: Listener) -> Iterator[None]:
+        """While inside, the listeners are told every object that is added or changed, and when its event arrived."""
         path = PATHS[kind].format(namespace)
         since = self.call("GET", f"{path}?limit=1")["metadata"]["resourceVersion"]
-        query = urlencode({"watch": "1", "resourceVersion": since, "timeoutSeconds": 3600})
-        with self.connection(timeout=3600.0) as connection:
-            response = connection.send("GET", f"{path}?{query}")
-            thread = threading.Thread(target=_follow, args=(response, tell), name=f"watch-{kind}", daemon=True)
+        with self.connection(_WATCH_S) as connection:
+            watch = _Watch(connection, path, since, listeners)
+            thread = threading.Thread(target=watch.follow, name=f"watch-{kind}", daemon=True)
+            watch.open()
             thread.start()
             try:
                 yield
             finally:
+                watch.ended = True
                 connection.hang_up()
                 thread.join(5)
 
 
-def _follow(response: http.client.HTTPResponse, tell: Callable[[Obj, float], None]) -> None:
-    rest = b""
-    with contextlib.suppress(OSError, ValueError, AttributeError, http.client.HTTPException):
-        while chunk := response.read1(1 << 20):
+class _Watch:
+    """Goes on where it was when the server closes it, as it does with watchers that do not read fast enough."""
+
+    def __init__(self, connection: Connection, path: str, since: str, listeners: Sequence[Listener]) -> None:
+        self._connection = connection
+        self._path = path
+        self._since = since
+        self._listeners = listeners
+        self._response: http.client.HTTPResponse | None = None
+        self.ended = False
+
+    def open(self) -> None:
+        query = urlencode({"watch": "1", "resourceVersion": self._since, "timeoutSeconds": _WATCH_S})
+        self._response = self._connection.send("GET", f"{self._path}?{query}")
+
+    def follow(self) -> None:
+        try:
+            while not self.ended:
+                self._read()
+                if not self.ended:
+                    print(f"the API server closed the watch of {self._path}; it goes on", file=sys.stderr)
+                    self._connection.hang_up()
+                    self.open()
+        except Exception as error:  # whatever it is, nobody else would hear of it
+            if not self.ended:
+                for listener in self._listeners:
+                    listener.fail(f"the watch of {self._path} broke: {error!r}")
+
+    def _read(self) -> None:
+        rest = b""
+        while self._response is not None and (chunk := self._response.read1(1 << 20)):
             arrived = time.perf_counter()
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                event = orjson.loads(line)
-                if event["type"] in ("ADDED", "MODIFIED"):
-                    tell(event["object"], arrived)
+                self._tell(orjson.loads(line), arrived)
+
+    def _tell(self, event: Obj, arrived: float) -> None:
+        obj = event["object"]
+        if event["type"] == "ERROR":
+            raise RuntimeError(obj.get("message"))
+        self._since = obj["metadata"]["resourceVersion"]
+        if event["type"] in ("ADDED", "MODIFIED"):
+            for listener in self._listeners:
+                listener.tell(obj, arrived)

@@ -28,11 +28,18 @@ class Sightings:
         try:
             name = self._sees(obj)
         except UnfinishedError as error:
-            self._error, name = error, ""
+            self.fail(str(error))
+            return
         if name is None or name in self._at:
             return
         with self._changed:
             self._at[name] = arrived
+            self._changed.notify_all()
+
+    def fail(self, why: str) -> None:
+        """Whoever waits need not wait any longer."""
+        with self._changed:
+            self._error = UnfinishedError(why)
             self._changed.notify_all()
 
     def wait(self, names: Collection[str], timeout: float) -> dict[str, float]:

@@ -32,6 +32,13 @@ def test_a_training_that_fails_ends_the_wait() -> None:
         done.wait(["a"], 60.0)
 
 
+def test_a_broken_watch_ends_the_wait() -> None:
+    jobs = Sightings("with a Job", made)
+    jobs.fail("the watch broke")
+    with pytest.raises(UnfinishedError, match="the watch broke"):
+        jobs.wait(["a"], 60.0)
+
+
 def test_a_dead_operator_ends_the_wait() -> None:
     def dead() -> None:
         raise UnfinishedError("the operator ended with status 1")
