@@ -129,8 +129,10 @@ class Mode:
             time.sleep(QUIET_S)
             return burst, process.cpu_ms(before, self._usage(), size)
 
-    def _usage(self, *operator: Operator) -> process.Usage:
-        pids = {**self.here.components, "bench": os.getpid(), **{"operator": own.pid for own in operator}}
+    def _usage(self, operator: Operator | None = None) -> process.Usage:
+        pids = {**self.here.components, "bench": os.getpid()}
+        if operator is not None:
+            pids["operator"] = operator.pid
         return process.usage(pids, time.perf_counter())
 
     def _until_running(self, operator: Operator) -> None:
