@@ -24,6 +24,7 @@ from lamplighter.settings import Settings
 from lamplighter.training import plan as training
 
 DRAIN_SECONDS = 20.0
+BUSY_TRIES = 15
 
 log = logging.getLogger("lamplighter")
 
@@ -99,12 +100,17 @@ async def _operate(
 
 
 async def _can_list(client: kube.Client) -> bool:
+    """Whether both kinds can be listed. Tried again while the API server is busy, as it is when the CRDs are new."""
     for kind in PRIMARY:
-        try:
-            await client.generations(kind)
-        except ApiError as error:
-            log.error("cannot list %ss: %s. Are the CRDs and the RBAC rules installed?", kind, error)
-            return False
+        for tries_left in reversed(range(BUSY_TRIES)):
+            try:
+                await client.generations(kind)
+                break
+            except ApiError as error:
+                if error.status not in (429, 503) or not tries_left:
+                    log.error("cannot list %ss: %s. Are the CRDs and the RBAC rules installed?", kind, error)
+                    return False
+                await asyncio.sleep(error.retry_after or 1.0)
     return True
 
 
