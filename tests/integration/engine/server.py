@@ -24,9 +24,13 @@ class Server(Client):
     async def list(self, kind: str, namespace: str, **query: str) -> tuple[list[Obj], str]:
         """The objects of a kind that the operator looks at, and the resource version of the list."""
         url = self._url(kind, namespace)
-        async with self._session.get(url, params=_selection(kind) | query) as response:
-            response.raise_for_status()
-            page = orjson.loads(await response.read())
+        while True:
+            async with self._session.get(url, params=_selection(kind) | query) as response:
+                if response.status == 429:  # the CRD is new
+                    continue
+                response.raise_for_status()
+                page = orjson.loads(await response.read())
+                break
         marks = {"apiVersion": page["apiVersion"], "kind": kind}
         return [marks | item for item in page["items"]], page["metadata"]["resourceVersion"]
 
@@ -41,6 +45,14 @@ class Server(Client):
                 *lines, pending = (pending + chunk).split(b"\n")
                 for line in lines:
                     yield orjson.loads(line)
+
+    async def answers(self) -> bool:
+        """True when the API server is there and can be written to."""
+        try:
+            async with self._session.get(f"{self._host}/readyz") as response:
+                return response.status == 200
+        except aiohttp.ClientError:
+            return False
 
     async def change(self, obj: Obj, **spec: Any) -> Obj:
         """Merge fields into the spec of an object, as a user does with kubectl."""

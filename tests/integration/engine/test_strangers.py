@@ -136,7 +136,7 @@ async def goes_on(world: World, kind: str) -> None:
 
     def free() -> bool:
         world.process.wake()
-        return world.status(kind)["state"] != "NameTaken"
+        return bool(world.status(kind)["state"] != "NameTaken")
 
     await world.until("the name is free", free)
 

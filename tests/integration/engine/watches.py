@@ -58,20 +58,8 @@ class Watches:
             del self._listeners[name]
 
     async def until(self, name: str, what: str, true: Callable[[], Any]) -> None:
-        """Wait until something about this name is true; ``what`` says so when it does not come about.
-
-        ``true`` may be a function or a coroutine function.
-        """
-        bell = self._bells[name]
-        deadline = asyncio.get_running_loop().time() + DEADLINE
-        while True:
-            bell.clear()
-            answer = true()
-            if await answer if inspect.isawaitable(answer) else answer:
-                return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(bell.wait(), 0.1)
-            assert asyncio.get_running_loop().time() < deadline, f"{name}: not within {DEADLINE:.0f} s: {what}"
+        """Wait until something about this name is true: looked at after every event about it."""
+        await wait_until(f"{name}: {what}", true, self._bells[name])
 
     async def _follow(self, kind: str) -> None:
         items, since = await self.server.list(kind, self.namespace)
@@ -92,6 +80,23 @@ class Watches:
         if name in self._listeners:
             self._listeners[name](event, obj)
         self._bells[name].set()
+
+
+async def wait_until(what: str, true: Callable[[], Any], bell: asyncio.Event | None = None) -> None:
+    """Wait until something is true; ``what`` says so when it does not come about.
+
+    ``true`` may be a function or a coroutine function; it is called when the bell rings, and ten times a second.
+    """
+    bell = bell or asyncio.Event()
+    deadline = asyncio.get_running_loop().time() + DEADLINE
+    while True:
+        bell.clear()
+        answer = true()
+        if await answer if inspect.isawaitable(answer) else answer:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(bell.wait(), 0.1)
+        assert asyncio.get_running_loop().time() < deadline, f"not within {DEADLINE:.0f} s: {what}"
 
 
 def owner_name(obj: Obj) -> str:

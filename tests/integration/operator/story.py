@@ -5,12 +5,12 @@ from typing import Any
 
 from tests.integration.engine.watches import Watches
 
-from lamplighter.core.objects import Obj, Ref, labels
+from lamplighter.core.objects import Obj, Ref, labels, ref
 
-HOLD = {"template": {"metadata": {"annotations": {"lamplighter.dev/kwok": "hold"}}}}
+HOLD: Obj = {"template": {"metadata": {"annotations": {"lamplighter.dev/kwok": "hold"}}}}
 """Pods of this training run until the end of the test."""
-FAIL = {"template": {"metadata": {"annotations": {"lamplighter.dev/kwok": "fail"}}}}
-PACKAGE = {"package": {"handler": "image_classifier"}}
+FAIL: Obj = {"template": {"metadata": {"annotations": {"lamplighter.dev/kwok": "fail"}}}}
+PACKAGE: Obj = {"package": {"handler": "image_classifier"}}
 
 
 class Story:
@@ -29,17 +29,30 @@ class Story:
         """Delete the primary object, as kubectl does."""
         await self.watches.server.delete(Ref(kind, self.watches.namespace, self.name, self.uid(kind)))
 
+    async def end_pods(self) -> None:
+        """All pods of the name succeed, as the kubelet tells it."""
+        own = [obj for obj in self.watches.of_owner(self.name).values() if obj["kind"] == "Pod"]
+        for pod in own:
+            now = await self.watches.server.get(ref(pod))
+            assert now is not None
+            message = {"exitCode": 0, "message": json.dumps({"reason": "Succeeded"})}
+            ended = [entry | {"state": {"terminated": message}} for entry in now["status"]["containerStatuses"]]
+            status = now["status"] | {"phase": "Succeeded", "containerStatuses": ended}
+            await self.watches.server.replace_status(now | {"status": status})
+
     def get(self, kind: str, name: str | None = None) -> Obj:
         """An object as the watches told it last; empty when there is none."""
         return self.watches.of_owner(self.name).get((kind, name or self.name), {})
 
     def uid(self, kind: str, name: str | None = None) -> str | None:
         """The uid of an object; None when there is none."""
-        return self.get(kind, name).get("metadata", {}).get("uid")
+        found: str | None = self.get(kind, name).get("metadata", {}).get("uid")
+        return found
 
     def status(self, kind: str = "ModelTraining") -> Obj:
         """The status of the primary object."""
-        return self.get(kind).get("status", {})
+        found: Obj = self.get(kind).get("status", {})
+        return found
 
     async def until(self, what: str, true: Any) -> None:
         """Wait for a condition."""

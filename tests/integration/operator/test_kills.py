@@ -2,7 +2,7 @@
 
 import random
 
-from tests.integration.engine.watches import Watches
+from tests.integration.engine.watches import Watches, wait_until
 from tests.integration.operator.conftest import NewOperator
 from tests.integration.operator.operator_process import Operator
 from tests.integration.operator.story import PACKAGE, Story
@@ -16,7 +16,7 @@ async def test_kill_9_at_any_moment_changes_nothing_but_time(new_operator: NewOp
     operator = new_operator()
     stories = [Story(watches, f"digits-{number}") for number in range(TRAININGS)]
     for first in range(0, TRAININGS, AT_ONCE):
-        await watches.until("start", "the operator is ready", lambda: operator.ready)
+        await wait_until("the operator is ready", lambda: operator.ready)
         for story in stories[first : first + AT_ONCE]:
             await story.create(training(story.name, nodes=2, **PACKAGE))
         await dies(watches, operator, dice.randint(1, 60))
@@ -39,5 +39,5 @@ async def test_kill_9_at_any_moment_changes_nothing_but_time(new_operator: NewOp
 async def dies(watches: Watches, operator: Operator, after: int) -> None:
     """Kill the operator when so many more things have happened in the namespace."""
     last = watches.count + after
-    await watches.until("kill", f"{after} more events", lambda: watches.count >= last)
+    await wait_until(f"{after} more events", lambda: watches.count >= last)
     operator.kill()

@@ -3,7 +3,7 @@
 import signal
 
 from kubernetes import client
-from tests.integration.engine.watches import Watches
+from tests.integration.engine.watches import Watches, wait_until
 from tests.integration.operator.conftest import NewOperator
 from tests.integration.operator.operator_process import Operator
 from tests.integration.operator.story import HOLD, Story
@@ -37,7 +37,7 @@ def holder(api: client.ApiClient, namespace: str) -> str:
 
 async def leader(watches: Watches, operators: list[Operator]) -> tuple[Operator, Operator]:
     """Wait for a leader. Returns it, and the other one."""
-    await watches.until("lease", "one of them leads", lambda: any(operator.leads for operator in operators))
+    await wait_until("one of them leads", lambda: any(operator.leads for operator in operators))
     first, second = operators
     assert not (first.leads and second.leads)
     return (first, second) if first.leads else (second, first)
@@ -55,13 +55,13 @@ async def test_a_leader_that_is_asked_to_stop_gives_the_lease_back(
     new_operator: NewOperator, watches: Watches, api: client.ApiClient
 ) -> None:
     operators = replicas(new_operator, watches.namespace, LONG)
-    await watches.until("ready", "both are ready", lambda: all(operator.ready for operator in operators))
+    await wait_until("both are ready", lambda: all(operator.ready for operator in operators))
     first, second = await leader(watches, operators)
     await works(watches, "before")
     first.signal(signal.SIGTERM)
-    await watches.until("stop", "the leader ends", lambda: first.exit_code is not None)
+    await wait_until("the leader ends", lambda: first.exit_code is not None)
     assert first.exit_code == 0, first.log
-    await watches.until("take-over", "the other one leads", lambda: second.leads)
+    await wait_until("the other one leads", lambda: second.leads)
     await works(watches, "after")
     assert holder(api, watches.namespace) in ("operator-a", "operator-b")
 
@@ -71,9 +71,9 @@ async def test_a_standby_that_is_asked_to_stop_ends_well_and_leaves_the_lease_al
 ) -> None:
     first, second = await leader(watches, replicas(new_operator, watches.namespace, LONG))
     before = holder(api, watches.namespace)
-    await watches.until("ready", "the standby is ready", lambda: second.ready)
+    await wait_until("the standby is ready", lambda: second.ready)
     second.signal(signal.SIGTERM)
-    await watches.until("stop", "the standby ends", lambda: second.exit_code is not None)
+    await wait_until("the standby ends", lambda: second.exit_code is not None)
     assert second.exit_code == 0, second.log
     assert holder(api, watches.namespace) == before
     assert first.leads
@@ -84,7 +84,7 @@ async def test_a_leader_that_is_killed_is_replaced_when_its_lease_is_over(
 ) -> None:
     first, second = await leader(watches, replicas(new_operator, watches.namespace, SHORT))
     first.kill()
-    await watches.until("take-over", "the other one leads", lambda: second.leads)
+    await wait_until("the other one leads", lambda: second.leads)
     await works(watches, "after")
 
 
@@ -94,10 +94,10 @@ async def test_a_leader_that_slept_through_its_lease_ends_and_writes_nothing_mor
     first, second = await leader(watches, replicas(new_operator, watches.namespace, SHORT))
     await works(watches, "before")
     first.signal(signal.SIGSTOP)
-    await watches.until("take-over", "the other one leads", lambda: second.leads)
+    await wait_until("the other one leads", lambda: second.leads)
     stories = [await works(watches, f"meanwhile-{number}") for number in range(3)]
     first.signal(signal.SIGCONT)
-    await watches.until("stop", "the former leader ends", lambda: first.exit_code is not None)
+    await wait_until("the former leader ends", lambda: first.exit_code is not None)
     assert first.exit_code == 1
     assert "the lease is lost" in first.log
     assert second.leads
@@ -109,7 +109,7 @@ async def test_a_leader_whose_lease_was_taken_writes_nothing_more(
 ) -> None:
     shared = {"LAMPLIGHTER_LEADER_ELECTION": "true", "POD_NAMESPACE": watches.namespace, **LONG}
     operator = new_operator(POD_NAME="operator-a", **shared)
-    await watches.until("lease", "it leads", lambda: operator.leads)
+    await wait_until("it leads", lambda: operator.leads)
     await works(watches, "before")
     take_lease(api, watches.namespace)
     for number in range(200):  # it may write until it has noticed, for the lease is long

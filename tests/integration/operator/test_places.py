@@ -1,5 +1,6 @@
 """Where the operator works: in the namespaces that it is told, each for itself."""
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from lamplighter.core.objects import Ref
 
 
 @pytest.fixture
-def elsewhere(api: client.ApiClient):
+def elsewhere(api: client.ApiClient) -> Iterator[list[str]]:
     """Two more namespaces."""
     core = client.CoreV1Api(api)
     names = [f"test-{uuid4().hex[:12]}" for _ in range(2)]

@@ -1,7 +1,7 @@
 """What has converged is left in peace."""
 
 from tests.integration.engine.server import WATCHED, Server
-from tests.integration.engine.watches import Watches
+from tests.integration.engine.watches import Watches, wait_until
 from tests.integration.operator.conftest import NewOperator
 from tests.integration.operator.operator_process import Operator
 from tests.integration.operator.story import FAIL, HOLD, PACKAGE, Story
@@ -32,7 +32,7 @@ async def test_nothing_is_written_once_all_is_as_it_should_be(
     assert await versions(connection, watches.namespace) == before
     operator.kill()
     operator.start()
-    await watches.until("restart", "the operator is ready", lambda: operator.ready)
+    await wait_until("the operator is ready", lambda: operator.ready)
     await looks_again(watches, operator)
     assert await versions(connection, watches.namespace) == before
     assert operator.total("lamplighter_reconcile_errors_total") == 0
@@ -41,7 +41,7 @@ async def test_nothing_is_written_once_all_is_as_it_should_be(
 async def looks_again(watches: Watches, operator: Operator) -> None:
     """Wait until the operator has looked at every object three more times; it resyncs all the time."""
     enough = operator.total("lamplighter_reconcile_seconds_count") + 3 * (len(NAMES) + 1)
-    await watches.until("resync", "looks", lambda: operator.total("lamplighter_reconcile_seconds_count") >= enough)
+    await wait_until("looks", lambda: operator.total("lamplighter_reconcile_seconds_count") >= enough)
 
 
 async def versions(connection: Server, namespace: str) -> dict[str, str]:

@@ -1,0 +1,56 @@
+"""A throw-away cluster, whose API server may be killed."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import tools
+
+NAME = "lamplighter-throw-away"
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """A cluster without our CRDs."""
+
+    kubeconfig: Path
+
+    def kubectl(self, *arguments: str) -> str:
+        """Run kubectl against it."""
+        command = [tools.kubectl(), "--kubeconfig", str(self.kubeconfig), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    def install(self) -> None:
+        """Apply our CRDs."""
+        self.kubectl("apply", "--server-side", "-k", str(tools.ROOT / "crds"))
+        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+
+    def restart_api_server(self) -> None:
+        """Kill the API server, and start it again as it was; it needs some seconds to answer."""
+        pid_file = Path(tools.kubectl()).parents[1] / "kwok" / "clusters" / NAME / "pids" / "kube-apiserver.pid"
+        running = Path("/proc") / pid_file.read_text().strip()
+        command = (running / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        folder = (running / "cwd").readlink()
+        os.kill(int(running.name), signal.SIGKILL)
+        again = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        pid_file.write_text(str(again.pid))
+
+
+@contextlib.contextmanager
+def control_plane() -> Iterator[ControlPlane]:
+    """A new cluster while inside."""
+    _kwok("down")
+    _kwok("up")
+    try:
+        yield ControlPlane(tools.STATE / f"{NAME}.kubeconfig")
+    finally:
+        _kwok("down")
+
+
+def _kwok(verb: str) -> None:
+    script = tools.ROOT / "tests" / "cluster" / "kwok.sh"
+    subprocess.run([script, verb], env={**os.environ, "KWOK_NAME": NAME}, capture_output=True, check=True)
