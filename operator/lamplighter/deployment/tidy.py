@@ -14,13 +14,14 @@ def tidy(view: DeploymentView, plan: Plan) -> Plan:
     """Add the deletes that are due.
 
     A revision goes only after the status that was read, the Service that was read and the status that is about to be
-    written all point elsewhere; its pods finish what they have begun (see torchserve.DRAIN_SECONDS).
+    written all point elsewhere; its pods finish what they have begun (see torchserve.DRAIN_SECONDS). Before anything is
+    stable that holds for the candidate: one that never came up must not keep the GPUs that its correction needs.
     """
-    stable = view.status.stable
+    wanted = view.status.stable or view.status.candidate
     service = view.snapshot.owned("Service", view.snapshot.name)
-    if stable is None or service is None:
+    if wanted is None or service is None:
         return plan
-    if service["spec"].get("selector") != workload.selector(view.snapshot, stable.revision):
+    if service["spec"].get("selector") != workload.selector(view.snapshot, wanted.revision):
         return plan
     coming = view.status if plan.status is None else DeploymentStatus.model_validate(plan.status)
     in_use = {

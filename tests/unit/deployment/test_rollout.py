@@ -144,6 +144,16 @@ def test_a_candidate_that_is_no_longer_wanted_is_removed() -> None:
     assert scene.told("Ready")[0] == "True"
 
 
+def test_a_first_revision_that_never_came_up_makes_room_for_its_correction() -> None:
+    scene = coming_up()
+    broken = only(scene)
+    scene.edit(runtime={"workers": 2})
+    assert scene.act().delete == ()
+    assert [(ref.kind, ref.name) for ref in scene.act().delete] == [("Deployment", broken)]
+    scene.settle()
+    assert served(scene) == candidate(scene) == only(scene) != broken
+
+
 def test_the_same_spec_again_is_the_same_revision() -> None:
     scene = serving()
     first = only(scene)
