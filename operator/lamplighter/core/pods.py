@@ -76,9 +76,18 @@ def first_failure(pods: Iterable[Obj]) -> Failure | None:
     for pod in pods:
         cause = failure(pod)
         if cause is not None:
-            echo = cause.reason in _ECHOES or (cause.exit_code in _SIGNALLED and cause.reason != "OOMKilled")
-            found.append((echo, _ended_at(pod), cause))
+            found.append((echoes(cause), _ended_at(pod), cause))
     return min(found, key=lambda entry: entry[:2])[2] if found else None
+
+
+def echoes(cause: Failure) -> bool:
+    """True when a failure mostly follows from that of another pod."""
+    return cause.reason in _ECHOES or (cause.exit_code in _SIGNALLED and cause.reason != "OOMKilled")
+
+
+def over(pod: Obj) -> bool:
+    """True when all containers have ended, for good."""
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
 def obstacle(pod: Obj) -> Failure | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from lamplighter.api.training import Failure
 from lamplighter.core import pods
 from lamplighter.core.naming import REVISION
-from lamplighter.core.objects import Obj
+from lamplighter.core.objects import Obj, condition
 from lamplighter.core.plan import Snapshot
 from lamplighter.deployment.revision import object_name
 
@@ -28,18 +28,22 @@ def health(snapshot: Snapshot, revision: str, wanted: int) -> Health:
     ready = _ready(deployment)
     observed = deployment.get("status", {}).get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
     complete = observed and ready >= wanted
-    return Health(ready, wanted, complete, None if complete else _obstacle(snapshot, revision))
+    return Health(ready, wanted, complete, None if complete else _obstacle(snapshot, deployment, revision))
 
 
 def _ready(deployment: Obj) -> int:
     return int(deployment.get("status", {}).get("readyReplicas", 0))
 
 
-def _obstacle(snapshot: Snapshot, revision: str) -> Failure | None:
-    """What a pod of the revision complains of: a container that ended tells more than one that waits."""
+def _obstacle(snapshot: Snapshot, deployment: Obj, revision: str) -> Failure | None:
+    """What a pod of the revision complains of (one that ended tells more than one that waits), or why there is none."""
     its_pods = snapshot.all_owned("Pod", **{REVISION: revision})
     waiting = [pod for pod in its_pods if not _pod_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
-    return pods.first_failure(waiting) or next((o for pod in waiting if (o := pods.obstacle(pod))), None)
+    found = pods.first_failure(waiting) or next((o for pod in waiting if (o := pods.obstacle(pod))), None)
+    if found is None and (refusal := condition(deployment, "ReplicaFailure")):
+        text = f"Deployment {deployment['metadata']['name']} cannot make its pods: {refusal.get('message', '')}"
+        return Failure(reason="PodsRefused", message=text[:4096])
+    return found
 
 
 def _pod_ready(pod: Obj) -> bool:

@@ -23,6 +23,7 @@ _STALLING = frozenset(
         "InvalidArchive",
         "ModelNotFound",
         "OOMKilled",
+        "PodsRefused",
         "PredictionFailed",
         "UserError",
         "WorkerFailed",

@@ -75,7 +75,9 @@ def _failed(job: Obj, its_pods: list[Obj], failed: Obj, now: datetime) -> Observ
             message=f"Job {job['metadata']['name']}: {text}. No pod is left that tells why",
         )
         return Observation(Progress.FAILED, cause.message, cause, retry_after=_patience(failed, now))
-    return Observation(Progress.FAILED, cause.message, cause)
+    # Who saw another rank go is often reported before the one that went.
+    waits = pods.echoes(cause) and not all(pods.over(pod) for pod in its_pods)
+    return Observation(Progress.FAILED, cause.message, cause, retry_after=_patience(failed, now) if waits else None)
 
 
 def _active(job: Obj, its_pods: list[Obj]) -> Observation:
@@ -86,7 +88,21 @@ def _active(job: Obj, its_pods: list[Obj]) -> Observation:
     for pod in its_pods:
         if hindrance := pods.obstacle(pod):
             return Observation(Progress.PENDING, hindrance.message, hindrance)
+    if not its_pods and _refused(job):
+        name = job["metadata"]["name"]
+        message = (
+            f"Job {name} cannot make its pods: mostly a quota, the namespace's Pod Security Standard, or a service "
+            f"account that does not exist. kubectl describe job {name} tells"
+        )
+        return Observation(Progress.PENDING, message, Failure(reason="PodsRefused", message=message))
     return Observation(Progress.PENDING, f"waiting for {_pods(wanted)} to run")
+
+
+def _refused(job: Obj) -> bool:
+    """True when the Job controller has started the Job and got no pod: it writes down both at once."""
+    status = job.get("status", {})
+    counts = ("active", "succeeded", "failed", "terminating")
+    return "startTime" in status and not any(status.get(count) for count in counts)
 
 
 def _patience(entry: Obj, now: datetime) -> float | None:

@@ -9,7 +9,7 @@ from lamplighter.training.stages import TRAIN
 
 TrainingView = View[TrainingSpec, TrainingStatus]
 
-_STALLING = frozenset({"ImagePullFailed", "ContainerConfigError"})
+_STALLING = frozenset({"ImagePullFailed", "ContainerConfigError", "PodsRefused"})
 """Obstacles that do not go away by waiting."""
 
 

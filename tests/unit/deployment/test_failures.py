@@ -1,7 +1,7 @@
 """What keeps a revision from being ready is told with its cause."""
 
 import pytest
-from tests.builders import Scene, a_pod
+from tests.builders import Scene, a_pod, a_workload
 from tests.builders.pods import Pod
 from tests.unit.deployment.scenes import candidate, coming_up, only, ready, served, serving, stable, with_candidate
 
@@ -49,6 +49,15 @@ def test_an_unschedulable_pod_is_told_of_and_waited_for() -> None:
     assert scene.told("Ready")[1] == "Unschedulable"
     assert scene.told("Stalled")[0] == "False"
     assert scene.told("Reconciling")[0] == "True"
+
+
+def test_pods_that_the_api_server_refuses_stall_with_its_sentence() -> None:
+    scene = coming_up()
+    said = 'pods "digits-x" is forbidden: exceeded quota: small'
+    workload = a_workload(scene.child("Deployment", only(scene))).ready(0)
+    scene.having(workload.condition("ReplicaFailure", reason="FailedCreate", message=said)).settle()
+    assert scene.told("Stalled")[:2] == ("True", "PodsRefused")
+    assert scene.told("Stalled")[2].endswith(said)
 
 
 def test_out_of_memory_stalls_with_advice() -> None:

@@ -1,7 +1,7 @@
 """What a changed spec and a request for a new run do."""
 
 import pytest
-from tests.builders import Scene, a_config_map, a_job, a_pod, a_training
+from tests.builders import Scene, a_config_map, a_job, a_pod, a_training, at
 
 TRAINING = a_training("digits").obj()
 
@@ -164,6 +164,13 @@ def cannot_start() -> Scene:
 
 def test_a_run_that_cannot_start_makes_room_for_the_corrected_spec() -> None:
     scene = cannot_start().edit(image="mended").settle()
+    assert (run(scene), scene.names("Job")) == (2, ["digits-2-1"])
+
+
+def test_a_run_whose_pods_are_refused_makes_room_for_the_corrected_spec() -> None:
+    scene = running().having(a_job(TRAINING).status(startTime=at())).settle()
+    assert scene.state == "PodsRefused"
+    scene.edit(image="mended").settle()
     assert (run(scene), scene.names("Job")) == (2, ["digits-2-1"])
 
 

@@ -103,6 +103,20 @@ def test_a_pod_that_was_only_told_to_stop_is_not_the_cause(code: int) -> None:
     assert scene.told("Ready")[2].endswith("ValueError: boom")
 
 
+def test_who_only_saw_another_go_is_not_blamed_before_the_other_could_tell() -> None:
+    scene = started(pod(0).told(1, reason="PeerLost", message="closed by peer"), pod(1).running()).having(JOB_FAILING)
+    assert scene.plan() == Plan(requeue_after=1)
+    scene.having(pod(1).failed(1, "ValueError: boom", ended=2)).act()
+    assert scene.told("Ready")[1] == "UserError"
+    assert scene.told("Ready")[2].endswith("ValueError: boom")
+
+
+def test_who_saw_another_go_is_quoted_when_the_other_does_not_tell_in_time() -> None:
+    scene = started(pod(0).told(1, reason="PeerLost", message="closed by peer"), pod(1).running()).having(JOB_FAILING)
+    scene.after(11).act()
+    assert scene.told("Ready")[1] == "PeerLost"
+
+
 def test_an_out_of_memory_kill_is_a_cause_although_it_is_a_signal() -> None:
     scene = failed(pod(0).failed(1, "ConnectionReset", ended=5), pod(1).oom_killed())
     assert scene.told("Ready")[1] == "OOMKilled"
@@ -208,6 +222,18 @@ def test_an_unschedulable_pod_is_told_of_and_waited_for() -> None:
     assert scene.told("Stalled")[0] == "False"
     assert scene.told("Reconciling")[:2] == ("True", "Unschedulable")
     assert "3 Insufficient nvidia.com/gpu" in scene.told("Ready")[2]
+
+
+def test_a_job_that_was_started_and_has_no_pod_says_where_to_look() -> None:
+    scene = started().having(a_job(TRAINING).status(startTime=at(), active=0))
+    scene.act()
+    assert scene.told("Stalled")[:2] == ("True", "PodsRefused")
+    assert "kubectl describe job digits-1-1" in scene.told("Stalled")[2]
+
+
+def test_a_job_whose_pods_are_not_seen_yet_is_only_waited_for() -> None:
+    scene = started().having(a_job(TRAINING).status(startTime=at(), active=2)).settle()
+    assert (scene.state, scene.told("Stalled")[0]) == ("Pending", "False")
 
 
 def test_an_obstacle_that_goes_away_is_forgotten() -> None:
