@@ -81,7 +81,7 @@ def follow() -> None:
             shown = plain
         for kind, obj in objects.items():
             stalled = condition(obj, "Stalled")
-            if stalled.get("status") == "True":
+            if stalled.get("status") == "True" and stalled["observedGeneration"] == obj["metadata"]["generation"]:
                 raise RuntimeError(f"{kind} digits is stalled: {stalled['message']}")
         if all(_current(obj) for obj in objects.values()) and _serves_latest(objects):
             return
