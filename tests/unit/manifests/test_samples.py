@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from lamplighter.api.deployment import ModelDeployment
 from lamplighter.api.training import ModelTraining
 
