@@ -49,7 +49,8 @@ demo: ## From nothing to a prediction: cluster, images, operator, a trained and 
 	@$(PYTHON) -m tests.demo
 
 .PHONY: demo-down
-demo-down: cluster-down ## Remove all that `make demo` made.
+demo-down: cluster-down ## Remove all that `make demo` made: the cluster and our images (not the cache of built programs).
+	@docker images --quiet --filter 'reference=lamplighter/*' | sort -u | xargs --no-run-if-empty docker rmi --force >/dev/null
 
 .PHONY: test
 test: lint test-unit test-integration test-e2e ## All tests: lint, unit, integration (kwok), end-to-end (kind).

@@ -1,5 +1,6 @@
 """ModelDeployments, what they follow, and what runs their revisions."""
 
+from copy import deepcopy
 from typing import Any, Self
 
 from tests.builders.objects import Builder, Obj, at
@@ -57,7 +58,8 @@ class Workload(Builder):
         """So many of its pods are ready (default: all), and its controller has seen its newest spec."""
         wanted = self._obj["spec"]["replicas"]
         generation = self._obj["metadata"].get("generation", 1)
-        return self.status(readyReplicas=wanted if count is None else count, observedGeneration=generation)
+        ready = wanted if count is None else count
+        return self.status(replicas=wanted, readyReplicas=ready, observedGeneration=generation)
 
 
 def a_deployment(name: str = "digits") -> Deployment:
@@ -74,5 +76,5 @@ def a_trained(name: str = "digits") -> Trained:
 def a_workload(existing: Obj) -> Workload:
     """A Deployment that exists already, to be changed as its controller does."""
     workload = Workload("apps/v1", "Deployment", existing["metadata"]["name"])
-    workload._obj = existing
+    workload._obj = deepcopy(existing)
     return workload

@@ -65,6 +65,12 @@ def test_an_edited_spec_runs_again_with_the_source_of_its_own_run(world: World) 
     assert all(copy["immutable"] for copy in copies.values())
 
 
+def test_a_pod_with_gpus_runs_one_process_for_each(world: World) -> None:
+    world.source("counting", train="import os\nassert os.environ['WORLD_SIZE'] == '2', os.environ['WORLD_SIZE']\n")
+    world.train("wide", source="counting", resources={"limits": {"nvidia.com/gpu": 2}})
+    world.succeeded("wide")
+
+
 def test_deleting_a_training_removes_all_but_the_volume_with_its_models(world: World) -> None:
     world.source("quick", train="print('done')\n")
     world.train("mayfly", source="quick")

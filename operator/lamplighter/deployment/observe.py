@@ -31,6 +31,12 @@ def health(snapshot: Snapshot, revision: str, wanted: int) -> Health:
     return Health(ready, wanted, complete, None if complete else _obstacle(snapshot, deployment, revision))
 
 
+def existing(snapshot: Snapshot, revision: str) -> int:
+    """How many pods a revision has, ready or not."""
+    deployment = snapshot.owned("Deployment", object_name(snapshot.name, revision))
+    return int(deployment.get("status", {}).get("replicas", 0)) if deployment else 0
+
+
 def _ready(deployment: Obj) -> int:
     return int(deployment.get("status", {}).get("readyReplicas", 0))
 

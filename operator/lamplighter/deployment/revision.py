@@ -1,5 +1,6 @@
 """A revision: a model and how it is served. Each has a Deployment of its own and is frozen in a ControllerRevision."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from lamplighter.api.common import PodTemplate, Resources
@@ -27,13 +28,14 @@ def object_name(deployment: str, revision: str) -> str:
     return f"{deployment}-{revision}"
 
 
-def current(snapshot: Snapshot, spec: DeploymentSpec, model: ResolvedModel) -> Revision:
+def current(snapshot: Snapshot, spec: DeploymentSpec, model: ResolvedModel, in_use: Collection[str] = ()) -> Revision:
     """The revision that this spec and model ask for: one that is known already, or a new one.
 
-    Known revisions are compared as parsed specs, so that a newer operator with new defaults sees no new revision.
+    Known revisions are compared as parsed specs, so that a newer operator with new defaults sees no new revision; of
+    several that are equal, one that is ``in_use`` is taken.
     """
     identity = _identity(model)
-    for frozen in known(snapshot):
+    for frozen in sorted(known(snapshot), key=lambda entry: entry.name not in in_use):
         if _identity(frozen.model) == identity and all(getattr(frozen, f) == getattr(spec, f) for f in _FIELDS):
             return frozen
     name = digest({"model": identity, **{field: snapshot.obj["spec"].get(field) for field in _FIELDS}})

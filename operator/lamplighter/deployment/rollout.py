@@ -28,7 +28,8 @@ def step(view: DeploymentView, default_image: str) -> Plan:
 def _hold(view: DeploymentView, error: TerminalError, default_image: str) -> Plan:
     """There is no model to roll out: what serves goes on serving."""
     status = view.draft()
-    status.candidate = None
+    if status.stable is not None:
+        status.candidate = None
     create: list[Obj] = []
     patch: list[Obj] = []
     if status.stable is not None:
@@ -42,7 +43,8 @@ def _hold(view: DeploymentView, error: TerminalError, default_image: str) -> Pla
 
 def _roll(view: DeploymentView, resolved: ResolvedModel, default_image: str) -> Plan:
     snapshot, status = view.snapshot, view.draft()
-    wanted = revision.current(snapshot, view.spec, resolved)
+    in_use = [entry.revision for entry in (status.stable, status.candidate) if entry]
+    wanted = revision.current(snapshot, view.spec, resolved, in_use)
     keep = () if revision.find(snapshot, wanted.name) else (revision.freeze(snapshot, wanted),)
     create: list[Obj] = []
     patch: list[Obj] = []

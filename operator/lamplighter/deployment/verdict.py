@@ -6,7 +6,7 @@ from lamplighter.core.errors import TerminalError
 from lamplighter.core.plan import Event, Plan
 from lamplighter.core.view import View
 from lamplighter.deployment import torchserve, workload
-from lamplighter.deployment.observe import Health
+from lamplighter.deployment.observe import Health, existing
 
 DeploymentView = View[DeploymentSpec, DeploymentStatus]
 
@@ -97,7 +97,7 @@ def _conclude(
         view.now,
     )
     status.ready_replicas = serving
-    status.replicas = serving
+    status.replicas = existing(snapshot, stable.revision) if stable else 0
     if stable is not None:
         status.endpoint = torchserve.endpoint(snapshot.name, snapshot.namespace)
         selector = workload.selector(snapshot, stable.revision)

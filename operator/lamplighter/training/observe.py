@@ -10,6 +10,7 @@ from lamplighter.core.conditions import reason_word
 from lamplighter.core.naming import ATTEMPT, RUN, STAGE
 from lamplighter.core.objects import Obj, condition, labels, moment
 from lamplighter.core.plan import Snapshot
+from lamplighter.training.stage import STAGE_CONTAINERS
 
 EVIDENCE_GRACE = 10.0
 """Seconds to wait for the pod that explains a Job's end: Jobs and pods arrive on different watch streams."""
@@ -61,7 +62,7 @@ def _succeeded(its_pods: list[Obj], done: Obj, now: datetime) -> Observation:
     for pod in its_pods:
         for container in pods.containers(pod):
             end = pods.terminated(container)
-            if end is not None and end.get("message"):
+            if container["name"] in STAGE_CONTAINERS and end is not None and end.get("message"):
                 return Observation(Progress.SUCCEEDED, "succeeded", report=pods.report(end["message"]))
     return Observation(Progress.SUCCEEDED, "succeeded", retry_after=_patience(done, now))
 

@@ -5,25 +5,23 @@ import json
 from lamplighter.api.training import Package
 from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
-from lamplighter.training.stage import StageRun, variable
+from lamplighter.training.stage import STAGE_CONTAINERS, StageRun, variable
 
-_POD_WIDE = frozenset({"containers", "initContainers"})
+CONTAINER = STAGE_CONTAINERS[1]
 
 
 def pod(own: StageRun) -> Obj:
-    """The pod template of the package stage; the user's overrides apply as far as they concern the whole pod."""
+    """The pod template of the package stage; the user's overrides apply to the pod and to ``package``."""
     package = own.spec.package
     if package is None:
         raise ValueError("a run without spec.package has no package stage")
     container = {
-        "name": "package",
+        "name": CONTAINER,
         "command": ["lamplighter-package"],
         "env": [*own.environment(), variable("LAMPLIGHTER_PACKAGE", _arguments(own, package))],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
     }
-    template = own.spec.template
-    pod_wide = {key: value for key, value in template.spec.items() if key not in _POD_WIDE}
-    return override(own.pod(container), template.model_copy(update={"spec": pod_wide}))
+    return override(own.pod(container), own.template(CONTAINER, alone=True))
 
 
 def _arguments(own: StageRun, package: Package) -> str:

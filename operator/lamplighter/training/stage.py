@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+from lamplighter.api.common import PodTemplate
 from lamplighter.api.training import TrainingSpec
 from lamplighter.core.objects import Obj
 from lamplighter.training import output
 
 SOURCE_MOUNT = "/lamplighter/source"
 USER = 1000
+STAGE_CONTAINERS = ("trainer", "package")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,23 @@ class StageRun:
     def namespace(self) -> str:
         """The namespace of the training."""
         return str(self.owner["metadata"]["namespace"])
+
+    def template(self, container: str, *, alone: bool = False) -> PodTemplate:
+        """The user's overrides for this stage's pod: those of other stages' containers do not belong there.
+
+        ``alone``: no container of the user's own goes along, either.
+        """
+        spec = dict(self.spec.template.spec)
+        if "containers" in spec:
+            others = {name for name in STAGE_CONTAINERS if name != container}
+            spec["containers"] = [
+                entry
+                for entry in spec["containers"]
+                if entry.get("name") == container or not (alone or entry.get("name") in others)
+            ]
+        if alone:
+            spec.pop("initContainers", None)
+        return self.spec.template.model_copy(update={"spec": spec})
 
     def environment(self) -> list[Obj]:
         """What every stage's program learns about where it is."""

@@ -3,8 +3,9 @@
 from lamplighter.api.training import TrainingSpec
 from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
-from lamplighter.training.stage import StageRun, variable
+from lamplighter.training.stage import STAGE_CONTAINERS, StageRun, variable
 
+CONTAINER = STAGE_CONTAINERS[0]
 MASTER_PORT = 29500
 _LAUNCH = """\
 command -v lamplighter-train >/dev/null 2>&1 && exec lamplighter-train "$@"
@@ -26,7 +27,7 @@ def pod(own: StageRun) -> Obj:
     """The pod template of the train stage, with the user's overrides."""
     spec = own.spec
     container = {
-        "name": "trainer",
+        "name": CONTAINER,
         "command": ["/bin/sh", "-c", _LAUNCH, "lamplighter", spec.entrypoint, *spec.args],
         "env": [*_environment(own), *(entry.model_dump(exclude_none=True) for entry in spec.env)],
         "resources": spec.resources.model_dump(),
@@ -34,7 +35,7 @@ def pod(own: StageRun) -> Obj:
     }
     shared_memory = {"name": "shm", "emptyDir": {"medium": "Memory"}}
     subdomain = {"subdomain": own.job} if spec.nodes > 1 else {}
-    return override(own.pod(container, shared_memory, **subdomain), spec.template)
+    return override(own.pod(container, shared_memory, **subdomain), own.template(CONTAINER))
 
 
 def _environment(own: StageRun) -> list[Obj]:

@@ -22,7 +22,7 @@ def under_way(view: TrainingView, status: TrainingStatus, run: Run, message: str
     view.summarize(
         status,
         ready=False,
-        progressing=run.state is not RunState.SUSPENDED,
+        progressing=run.state is not RunState.SUSPENDED and obstacle not in _STALLING,
         stalled=obstacle in _STALLING,
         reason=obstacle or run.state.value,
         message=f"run {run.number}, stage {run.stage}, attempt {run.attempt}: {message}",

@@ -259,3 +259,9 @@ def test_a_training_that_starts_its_next_run_changes_nothing() -> None:
 
 def test_waiting_for_a_first_model_does_not_bring_anything_up() -> None:
     assert Scene(a_deployment(), a_training()).settle().children == {}
+
+
+def test_pods_that_are_not_ready_count_as_replicas_all_the_same() -> None:
+    scene = serving(a_deployment().replicas(3))
+    status = ready(scene, only(scene), 1).settle().obj["status"]
+    assert (status["replicas"], status["readyReplicas"]) == (3, 1)

@@ -216,3 +216,27 @@ def test_a_revision_that_somebody_deleted_during_the_run_is_written_again() -> N
     scene.act()
     assert scene.names("ControllerRevision") == ["digits-1"]
     assert scene.plan().empty
+
+
+def test_the_digest_is_read_from_the_package_container_whatever_was_injected_before_it() -> None:
+    pod = a_pod(PACKAGE.obj()).succeeded(reason="Packaged", sha256=SHA, sizeBytes=1).obj()
+    sidecar = {"name": "mesh", "state": {"terminated": {"exitCode": 143, "message": "mesh: bye"}}}
+    pod["status"]["initContainerStatuses"] = [sidecar]
+    scene = packaging().having(a_job(PACKAGED, stage="package").succeeded(), pod)
+    scene.act()
+    assert scene.obj["status"]["run"]["artifact"]["sha256"] == SHA
+
+
+def test_overrides_of_a_container_reach_only_the_stage_that_has_it() -> None:
+    limits = {"resources": {"limits": {"memory": "1Gi"}}}
+    containers = [{"name": "trainer", "env": [{"name": "A", "value": "1"}]}, {"name": "package", **limits}]
+    training = a_training("digits").spec(
+        package={"handler": "handler.py"}, template={"spec": {"containers": containers}}
+    )
+    scene = Scene(training).settle()
+    (trainer,) = scene.child("Job", "digits-1-1")["spec"]["template"]["spec"]["containers"]
+    assert trainer["env"][-1] == {"name": "A", "value": "1"}
+    scene.having(a_job(training.obj()).succeeded()).settle()
+    (package,) = scene.child("Job", "digits-1-package-1")["spec"]["template"]["spec"]["containers"]
+    assert package["resources"]["limits"] == {"memory": "1Gi"}
+    assert package["resources"]["requests"]["cpu"] == "100m"

@@ -91,7 +91,7 @@ def _own(chosen: Settings, version: str) -> dict[str, str]:
         "default_workers_per_model": str(chosen.workers),
         "default_response_timeout": str(chosen.response_timeout_s),
         "job_queue_size": str(chosen.job_queue_size),
-        # A NetworkPolicy guards the ports; with tokens on, not even /ping answers without one.
+        # Who may reach the ports is for a NetworkPolicy; with tokens on, not even /ping answers without one.
         "disable_token_authorization": "true",
         "enable_model_api": "false",
         "allowed_urls": f"file://{chosen.store}/.*",
