@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import datetime
 
 from tests.builders.scene import IMAGE
@@ -34,8 +35,14 @@ class Life:
     """
 
     def __init__(
-        self, kind: str, server: Server, clock: Callable[[], datetime], loop: asyncio.AbstractEventLoop
+        self,
+        kind: str,
+        server: Server,
+        clock: Callable[[], datetime],
+        loop: asyncio.AbstractEventLoop,
+        behind: str | None = None,
     ) -> None:
+        """The objects of the kind ``behind`` are not listed; the watch tells of them later."""
         self.kind = kind
         self.server = server
         self.waiting: list[Key] = []
@@ -47,7 +54,9 @@ class Life:
         server.streams.clear()
         server.die_at = None
         for obj in server.objects.values():
-            if obj["kind"] in PRIMARY or "app.kubernetes.io/managed-by" in obj["metadata"].get("labels", {}):
+            if obj["kind"] == behind:
+                server.streams[behind].append(("ADDED", deepcopy(obj)))
+            elif obj["kind"] in PRIMARY or "app.kubernetes.io/managed-by" in obj["metadata"].get("labels", {}):
                 for key in self.index.put(obj):
                     self.wake(key)
 
@@ -62,6 +71,12 @@ class Life:
         event, obj = self.server.streams[kind].popleft()
         for key in self.index.remove(obj) if event == "DELETED" else self.index.put(obj):
             self.wake(key)
+
+    def hear_all(self) -> None:
+        """All watches tell all that they have to tell."""
+        for kind in list(self.server.streams):
+            while self.server.streams[kind]:
+                self.deliver(kind)
 
     def fire(self) -> None:
         """Timers whose moment has come."""
@@ -83,11 +98,8 @@ class Life:
     def catch_up(self) -> None:
         """Hear all and do all that is to be done now."""
         for _ in range(200):
-            kinds = [kind for kind, stream in self.server.streams.items() if stream]
-            if kinds:
-                self.deliver(kinds[0])
-            elif self.waiting:
-                self.reconcile()
-            else:
+            self.hear_all()
+            if not self.waiting:
                 return
+            self.reconcile()
         raise AssertionError(f"the operator does not come to rest: {self.waiting}")

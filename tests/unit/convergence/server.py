@@ -38,7 +38,7 @@ class Server:
     # what people and controllers do
 
     def put(self, obj: Obj) -> Obj:
-        """Create an object, or replace one and keep its identity."""
+        """Create an object, or replace one and keep its identity. Without a change nobody is told."""
         old = self.objects.get(_place(obj))
         stored = deepcopy(obj)
         meta = stored["metadata"]
@@ -47,6 +47,8 @@ class Server:
         meta["generation"] = old["metadata"]["generation"] if old else 1
         if old and old.get("spec") != stored.get("spec"):
             meta["generation"] += 1
+        if old and {**stored, "metadata": {**meta, "resourceVersion": old["metadata"]["resourceVersion"]}} == old:
+            return old
         return self._store("MODIFIED" if old else "ADDED", stored)
 
     def change(self, place: Place, update: Callable[[Obj], None]) -> None:
@@ -54,8 +56,7 @@ class Server:
         if place in self.objects:
             obj = deepcopy(self.objects[place])
             update(obj)
-            if obj != self.objects[place]:
-                self.put(obj)
+            self.put(obj)
 
     def remove(self, place: Place) -> None:
         """Delete an object that may exist, and its pods with it."""
@@ -140,7 +141,7 @@ class Server:
             raise ApiError(409, "Conflict", "the uid is another one")
         changed = deepcopy(known)
         merge(changed["spec"], obj["spec"])
-        return deepcopy(known if changed == known else self.put(changed))
+        return deepcopy(self.put(changed))
 
     def _replace_status(self, obj: Obj) -> Obj:
         known = self.objects.get(_place(obj))

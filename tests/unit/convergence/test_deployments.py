@@ -7,6 +7,7 @@ from tests.builders.objects import Obj
 from tests.unit.convergence.world import PROFILE, World
 
 from lamplighter.api.deployment import DeploymentStatus
+from lamplighter.core.plan import Snapshot
 from lamplighter.engine.queue import Key
 
 ME = ("ModelDeployment", "digits")
@@ -50,11 +51,26 @@ class DeploymentWorld(World):
         if names := [obj["metadata"]["name"] for obj in self.objects(kind)]:
             self.server.remove((kind, data.draw(st.sampled_from(names))))
 
-    @rule(selector=st.sampled_from([{}, {"app": "else"}, {"more": "keys"}]))
-    def the_service_is_tampered_with(self, selector: dict[str, str]) -> None:
-        service = ("Service", "digits")
-        old = self.server.objects.get(service, {}).get("spec", {}).get("selector", {}) if "more" in selector else {}
-        self.server.change(service, lambda obj: obj["spec"].update(selector={**old, **selector}))
+    @rule(how=st.sampled_from(["empty", "else", "more", "revision"]), data=st.data())
+    def the_service_is_tampered_with(self, how: str, data: st.DataObject) -> None:
+        revisions = sorted(obj["metadata"]["labels"][REVISION] for obj in self.objects("Deployment"))
+        revision = data.draw(st.sampled_from(revisions)) if revisions and how == "revision" else "none"
+        new = {"empty": {}, "else": {"app": "else"}, "more": {"more": "keys"}, "revision": {REVISION: revision}}[how]
+
+        def tamper(service: Obj) -> None:
+            keep = service["spec"]["selector"] if how in ("more", "revision") else {}
+            service["spec"]["selector"] = {**keep, **new}
+
+        self.server.change(("Service", "digits"), tamper)
+
+    @rule(there=st.integers(1, 3), back=st.integers(1, 3), steps=st.integers(1, 2))
+    def a_rollout_is_taken_back_in_the_middle(self, there: int, back: int, steps: int) -> None:
+        self._edit(runtime={"workers": there})
+        self._catch_up()
+        self.controllers_finish()
+        self.the_operator_works(steps, True)
+        self._edit(runtime={"workers": back})
+        self.the_operator_works(steps, True)
 
     @rule()
     def it_is_deleted_and_made_again(self) -> None:
@@ -91,7 +107,8 @@ class DeploymentWorld(World):
         if obj["kind"] == "Service" and verb in ("create", "patch"):
             self._check_switch(known, obj["spec"]["selector"][REVISION])
         if obj["kind"] == "Deployment" and verb == "delete":
-            service = self.server.objects.get(("Service", "digits"), {"spec": {"selector": {}}})
+            service = self._known.owned("Service", "digits")
+            assert service is not None
             assert service["spec"]["selector"].get(REVISION) != obj["metadata"]["labels"][REVISION]
 
     def _check_switch(self, known: Obj, revision: str) -> None:
@@ -99,11 +116,16 @@ class DeploymentWorld(World):
         stable = DeploymentStatus.model_validate(known.get("status", {})).stable
         if stable is None or stable.revision == revision:
             return
-        snapshot = self.life.index.snapshot(Key("ModelDeployment", "team", "digits"))
-        assert snapshot is not None
-        workload = snapshot.owned("Deployment", f"digits-{revision}")
+        workload = self._known.owned("Deployment", f"digits-{revision}")
         assert workload is not None
         assert workload["status"]["readyReplicas"] >= known["spec"]["replicas"]
+
+    @property
+    def _known(self) -> Snapshot:
+        """What the operator knows."""
+        snapshot = self.life.index.snapshot(Key("ModelDeployment", "team", "digits"))
+        assert snapshot is not None
+        return snapshot
 
     def check_rest(self) -> None:
         obj = self.server.objects[ME]

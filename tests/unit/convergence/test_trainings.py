@@ -11,7 +11,7 @@ from tests.builders.pods import Pod
 from tests.builders.trainings import RETRAIN
 from tests.unit.convergence.world import PROFILE, World
 
-from lamplighter.api.training import ModelTraining, RunState, TrainingStatus
+from lamplighter.api.training import ModelTraining, RunState, TrainingSpec, TrainingStatus
 from lamplighter.training import freeze
 
 ME = ("ModelTraining", "digits")
@@ -19,7 +19,7 @@ FINAL = {state.value for state in RunState if state.final}
 EDITS: tuple[Obj, ...] = (
     {"image": "a"},
     {"image": "b"},
-    {"image": "c", "onChange": "Restart"},
+    {"image": "a", "onChange": "Restart"},
     {"onChange": "Queue"},
     {"onChange": "Ignore"},
     {"suspend": True},
@@ -35,19 +35,33 @@ class TrainingWorld(World):
     def __init__(self) -> None:
         super().__init__()
         self.finished: dict[tuple[str, int], Obj] = {}
+        self.last_run: dict[str, int] = {}
 
-    @initialize(nodes=st.integers(1, 2), package=st.booleans(), source=st.booleans())
-    def somebody_creates_it(self, nodes: int, package: bool, source: bool) -> None:
-        training = a_training("digits").nodes(nodes).spec(ttlAfterFinished="1h", historyLimit=2)
+    @initialize(nodes=st.integers(1, 2), package=st.booleans(), source=st.booleans(), stages=st.integers(0, 3))
+    def somebody_creates_it(self, nodes: int, package: bool, source: bool, stages: int) -> None:
+        self.server.watch_writes = self._check_write
+        training = a_training("digits").nodes(nodes).spec(image="a", ttlAfterFinished="1h", historyLimit=2)
         training = training.packaged() if package else training
         self.server.put(a_config_map("code"))
         self.server.put((training.with_source("code") if source else training).obj())
+        self.life.hear_all()
+        self.stages_take_their_course("succeed", stages)
 
     # what people do
 
     @rule(change=st.sampled_from(EDITS))
     def the_spec_is_edited(self, change: Obj) -> None:
         self.server.change(ME, lambda obj: obj["spec"].update(change))
+
+    @rule(image=st.sampled_from(["a", "b"]), writes=st.integers(1, 4), back=st.booleans())
+    def an_edit_meets_a_death(self, image: str, writes: int, back: bool) -> None:
+        self._catch_up()
+        before = self.server.objects[ME]["spec"]["image"]
+        self.the_spec_is_edited({"image": image})
+        self.life.hear_all()
+        self.the_operator_dies(writes, None)
+        if back:
+            self.the_spec_is_edited({"image": before})
 
     @rule(value=st.sampled_from(["1", "2", None]))
     def a_new_run_is_asked_for(self, value: str | None) -> None:
@@ -84,10 +98,11 @@ class TrainingWorld(World):
         job = data.draw(st.sampled_from([obj["metadata"]["name"] for obj in self.objects("Job")]))
         self._advance(self.server.objects["Job", job], fate)
 
-    @rule(fate=st.sampled_from(["succeed", "fail"]))
-    def a_stage_takes_its_course(self, fate: str) -> None:
-        self._catch_up()
-        self._finish(fate)
+    @rule(fate=st.sampled_from(["succeed", "fail"]), stages=st.integers(1, 3))
+    def stages_take_their_course(self, fate: str, stages: int) -> None:
+        for _ in range(stages):
+            self._catch_up()
+            self._finish(fate)
 
     def controllers_finish(self) -> None:
         self._finish("succeed")
@@ -134,6 +149,13 @@ class TrainingWorld(World):
 
     # what must be true at any moment
 
+    def _check_write(self, verb: str, obj: Obj) -> None:
+        """No run is called lost while its Job is there, wherever the watches are."""
+        run = obj["status"].get("run", {}) if verb == "status" else {}
+        if run.get("state") == "Lost":
+            job = self.server.objects.get(("Job", run["job"]))
+            assert job is None or job["metadata"]["ownerReferences"][0]["uid"] != obj["metadata"]["uid"]
+
     @invariant()
     def no_attempt_is_run_twice(self) -> None:
         assert [job for job, times in self.server.created.items() if times > 1] == []
@@ -148,6 +170,15 @@ class TrainingWorld(World):
             assert status.run.state.final
 
     @invariant()
+    def a_run_follows_only_a_finished_one(self) -> None:
+        run = self._status.run
+        number = run.number if run else 0
+        last = self.last_run.get(self._uid, 0)
+        assert number >= last
+        assert number == last or last == 0 or (self._uid, last) in self.finished
+        self.last_run[self._uid] = number
+
+    @invariant()
     def at_most_one_unfinished_run_has_jobs(self) -> None:
         done = {number for uid, number in self.finished if uid == self._uid}
         runs = {int(job["metadata"]["labels"]["lamplighter.dev/run"]) for job in self._jobs()}
@@ -157,17 +188,26 @@ class TrainingWorld(World):
         obj = self.server.objects[ME]
         spec, status = ModelTraining.model_validate(obj).spec, self._status
         assert status.observed_generation == obj["metadata"]["generation"]
-        if status.state == "SourceNotFound" or str(status.state).endswith("Suspended"):
+        if str(status.state).endswith("Suspended"):
+            return
+        frozen = self._frozen(status.run.number) if status.run else None
+        request = obj["metadata"].get("annotations", {}).get(RETRAIN)
+        changed = spec.on_change != "Ignore" and frozen is not None and frozen != freeze.essence(spec)
+        if status.state == "SourceNotFound":
+            assert ("ConfigMap", "code") not in self.server.objects
+            superseded = status.run is not None and status.run.state is RunState.SUPERSEDED
+            assert status.run is None or superseded or changed or request not in (None, status.last_handled.retrain)
             return
         assert status.run is not None
         assert status.run.state.final
+        assert status.state == status.run.state.value
         assert self._jobs() == []
-        frozen = self.server.objects.get(("ControllerRevision", f"digits-{status.run.number}"))
-        if spec.on_change != "Ignore" and frozen is not None:
-            kept = ModelTraining.model_validate({"spec": frozen["data"]["spec"]}).spec
-            assert freeze.essence(kept) == freeze.essence(spec)
-        request = obj["metadata"].get("annotations", {}).get(RETRAIN)
+        assert not changed
         assert request in (None, status.last_handled.retrain)
+
+    def _frozen(self, run: int) -> TrainingSpec | None:
+        kept = self.server.objects.get(("ControllerRevision", f"digits-{run}"))
+        return None if kept is None else freeze.essence(TrainingSpec.model_validate(kept["data"]["spec"]))
 
     @property
     def _uid(self) -> str:
