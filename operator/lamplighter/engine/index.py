@@ -69,7 +69,7 @@ class Index:
         owner = owner_key(obj)
         if owner is None:
             return set()
-        siblings = self._children[owner]
+        siblings = self._children.get(owner, {})
         known = siblings.get((key.kind, key.name))
         if known is not None and known["metadata"]["uid"] == uid:
             del siblings[key.kind, key.name]
@@ -121,6 +121,8 @@ class Index:
     def _link(self, key: Key, targets: set[Key]) -> None:
         for old in self._depends_on.pop(key, set()) - targets:
             self._dependents[old].discard(key)
+            if not self._dependents[old]:
+                del self._dependents[old]
         for target in targets:
             self._dependents[target].add(key)
         if targets:
