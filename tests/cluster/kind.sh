@@ -84,6 +84,8 @@ up() {
 
 down() {
   [[ -x $bin/kind ]] && docker info >/dev/null 2>&1 || { say "there is no kind cluster to delete"; return; }
+  # What pods wrote there belongs to their users, whom only the node may overrule.
+  docker exec "$KIND_CLUSTER-control-plane" find /var/lib/lamplighter-shared -mindepth 1 -delete >/dev/null 2>&1 || true
   phase "delete kind cluster $KIND_CLUSTER" kind delete cluster
   rm -rf "$made_from" "$KUBECONFIG" "$shared"
 }
