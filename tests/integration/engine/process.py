@@ -33,6 +33,7 @@ class Process:
         self._queue = KeyedQueue()
         self._index = new_index(self._queue)
         self._early: list[tuple[str, Obj]] | None = None
+        self._begun = False
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -81,7 +82,9 @@ class Process:
     async def _live(self) -> None:
         self._queue = KeyedQueue(backoff_first=0.01, backoff_max=0.1)
         self._index = new_index(self._queue)
-        await self._list()
+        if self._begun:  # before the first life nothing of this name exists
+            await self._list()
+        self._begun = True
         api = FaultyApi(self._watches.server, self._trap)
         await work(self._queue, Reconciler(api, self._index, KINDS, "test", self.clock))
 

@@ -14,7 +14,7 @@ from tests.integration.engine.process import Process
 from tests.integration.engine.server import Server
 from tests.integration.engine.watches import Watches
 
-from lamplighter.core.objects import Obj, Ref, ref, timestamp
+from lamplighter.core.objects import Obj, ref, timestamp
 from lamplighter.engine.api import ApiError
 
 SHA = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -109,7 +109,9 @@ class World:
         for index in range(job["spec"]["parallelism"]):
             pod = await self._pod(job, index)
             await self._pod_status(pod, "Running", {"running": {"startedAt": timestamp(self.process.clock())}})
-        await self._job_status(name, active=job["spec"]["parallelism"], ready=job["spec"]["parallelism"])
+        started = timestamp(self.process.clock())
+        counts = {"active": job["spec"]["parallelism"], "ready": job["spec"]["parallelism"]}
+        await self._replace_status(self.the("Job", name), {"startTime": started, **counts})
 
     async def end_job(self, suffix: str, exit_code: int = 0, **said: Any) -> None:
         """All pods of the Job end with this code and last words, then the Job does."""
@@ -126,7 +128,8 @@ class World:
         indexes = f"0-{pods - 1}" if pods > 1 else "0"
         success = {"succeeded": pods, "completedIndexes": indexes, "completionTime": now}
         counts = {"failed": pods} if exit_code else success
-        await self._job_status(name, active=0, ready=0, conditions=conditions, **counts)
+        ended = {"active": 0, "ready": 0, "conditions": conditions, **counts}
+        await self._replace_status(self.the("Job", name), ended)
 
     async def succeed(self, suffix: str, **said: Any) -> None:
         """The Job runs and succeeds."""
@@ -134,7 +137,7 @@ class World:
         await self.end_job(suffix, **({"reason": "Succeeded"} | said))
 
     async def stop_job(self, suffix: str) -> None:
-        """The suspended Job loses its pods."""
+        """The suspended Job loses its pods, and its controller forgets when it was started."""
         name = f"{self.name}-{suffix}"
         await self.until(f"Job {name} is suspended", lambda: self.the("Job", name)["spec"]["suspend"])
         await self.until_resting()
@@ -142,12 +145,14 @@ class World:
             await self.server.delete(ref(self.the("Pod", f"{name}-{index}")))
             await self.until_gone("Pod", f"{name}-{index}")
         suspended = [_condition("Suspended", timestamp(self.process.clock()))]
-        await self._job_status(name, active=0, ready=0, conditions=suspended)
+        await self._replace_status(
+            self.the("Job", name), {"active": 0, "ready": 0, "conditions": suspended}, "startTime"
+        )
 
     async def write_status(self, kind: str, **status: Any) -> None:
         """Write fields of a status as their owner would."""
         await self.until_resting()
-        await self._replace_status(Ref(kind, self.watches.namespace, self.name), status)
+        await self._replace_status(self.the(kind, self.name), status)
 
     async def _pod(self, job: Obj, index: int) -> Obj:
         owner = {"apiVersion": "batch/v1", "kind": "Job", "controller": True, "blockOwnerDeletion": True}
@@ -171,23 +176,19 @@ class World:
             "restartCount": 0,
             "state": state,
         }
-        await self._replace_status(ref(pod), {"phase": phase, "containerStatuses": [its]})
+        await self._replace_status(pod, {"phase": phase, "containerStatuses": [its]})
 
-    async def _job_status(self, name: str, **status: Any) -> None:
-        status.setdefault("startTime", timestamp(self.process.clock()))
-        await self._replace_status(Ref("Job", self.watches.namespace, name), status)
-
-    async def _replace_status(self, target: Ref, status: Obj) -> None:
-        """Write the status, again when somebody was faster."""
+    async def _replace_status(self, obj: Obj, status: Obj, without: str = "") -> None:
+        """Write fields of the status, again when somebody was faster."""
         while True:
-            obj = await self.server.get(target)
-            assert obj is not None, f"{target} is gone"
-            times = {"startTime": obj["status"]["startTime"]} if "startTime" in obj.get("status", {}) else {}
+            new = {field: value for field, value in (obj.get("status", {}) | status).items() if field != without}
             try:
-                await self.server.replace_status(obj | {"status": obj.get("status", {}) | status | times})
+                await self.server.replace_status(obj | {"status": new})
             except ApiError as error:
-                if error.reason != "Conflict":
+                newest = await self.server.get(ref(obj))
+                if error.reason != "Conflict" or newest is None:
                     raise
+                obj = newest
             else:
                 return
 
