@@ -27,8 +27,10 @@ def rewrite(kubeconfig: Path, copy: Path, token: str) -> None:
 
 
 async def test_without_permissions(api: client.ApiClient, namespace: str, kubeconfig: Path, tmp_path: Path) -> None:
+    core = client.CoreV1Api(api)
+    core.create_namespaced_service_account(namespace, {"metadata": {"name": "nobody"}})
     body = {"spec": {"expirationSeconds": 600}}
-    token = client.CoreV1Api(api).create_namespaced_service_account_token("default", namespace, body)
+    token = core.create_namespaced_service_account_token("nobody", namespace, body)
     rewrite(kubeconfig, tmp_path / "kubeconfig", token.status.token)
     with Operator(tmp_path / "kubeconfig", tmp_path / "log", (namespace,)) as operator:
         await ends_with(operator, "cannot list ModelTrainings: 403", "RBAC")
