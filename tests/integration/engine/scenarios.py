@@ -150,8 +150,11 @@ async def scaled(world: World) -> None:
 
 
 async def followed(world: World) -> None:
-    """A deployment that waits for a training's first model, and takes the next one when there is one."""
-    await world.create(deployment(world.name, model={"trainingRef": {"name": world.name}}))
+    """A deployment that waits for a training's first model, and takes the next one when there is one.
+
+    It has no pods, which spares the cluster's controllers work that has no part in this.
+    """
+    await world.create(deployment(world.name, model={"trainingRef": {"name": world.name}}, replicas=0))
     await world.until_state("TrainingNotFound", "ModelDeployment")
     await world.create(training(world.name, suspend=True))
     await world.until_state("WaitingForModel", "ModelDeployment")
