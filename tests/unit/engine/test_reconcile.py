@@ -1,0 +1,179 @@
+"""What follows from each way a reconcile can end."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from prometheus_client import REGISTRY
+from tests.builders import a_config_map, a_training
+from tests.unit.engine.quick import now, run
+from tests.unit.engine.recorder import BROKEN, INVALID, Recorder
+
+from lamplighter.core.errors import TerminalError, TransientError
+from lamplighter.core.objects import Ref
+from lamplighter.core.plan import Plan, Snapshot
+from lamplighter.engine.api import ApiError
+from lamplighter.engine.index import Index
+from lamplighter.engine.queue import Key, KeyedQueue
+from lamplighter.engine.reconcile import Kind, Reconciler, work
+
+KEY = Key("ModelTraining", "team", "digits")
+CHILD = {"kind": "Job", "metadata": {"name": "j", "namespace": "team"}}
+
+
+class Logic:
+    """A kind whose plans a test writes."""
+
+    def __init__(self, *plans: Plan | Exception, reads: tuple[Ref, ...] = ()) -> None:
+        self.plans = list(plans)
+        self.seen: list[Snapshot] = []
+        self.told: list[TerminalError] = []
+        self.kind = Kind(lambda _snapshot, _now: list(reads), self._plan, self._blocked)
+
+    def _plan(self, snapshot: Snapshot, _: datetime) -> Plan:
+        self.seen.append(snapshot)
+        plan = self.plans.pop(0) if self.plans else Plan()
+        if isinstance(plan, Exception):
+            raise plan
+        return plan
+
+    def _blocked(self, _snapshot: Snapshot, _now: datetime, error: TerminalError, look_again: float) -> Plan:
+        self.told.append(error)
+        return Plan(status={"state": error.reason}, requeue_after=look_again)
+
+
+def reconciler(logic: Logic, api: Recorder, index: Index | None = None) -> Reconciler:
+    """A reconciler that knows one training."""
+    index = index or Index()
+    index.put(a_training("digits").obj())
+    return Reconciler(api, index, {"ModelTraining": logic.kind}, "pod-1", lambda: datetime(2026, 11, 21, tzinfo=UTC))
+
+
+def outcome(logic: Logic, api: Recorder | None = None) -> float | None:
+    """One reconcile."""
+    return run(reconciler(logic, api or Recorder()).reconcile(KEY))
+
+
+def test_an_object_that_is_gone_needs_nothing() -> None:
+    api = Recorder()
+    assert run(Reconciler(api, Index(), {"ModelTraining": Logic().kind}).reconcile(KEY)) is None
+    assert api.calls == []
+
+
+def test_the_plan_says_when_to_come_back() -> None:
+    assert outcome(Logic(Plan(requeue_after=42))) == 42
+
+
+def test_an_empty_plan_sends_nothing() -> None:
+    api = Recorder()
+    outcome(Logic(Plan()), api)
+    assert api.calls == []
+
+
+def test_what_a_plan_wants_to_read_is_read_before_it_is_made() -> None:
+    logic = Logic(reads=(Ref("ConfigMap", "team", "code"), Ref("Job", "team", "gone")))
+    outcome(logic, Recorder(a_config_map("code")))
+    assert list(logic.seen[0].related) == [("ConfigMap", "code")]
+
+
+def test_a_training_that_a_plan_reads_comes_from_the_index() -> None:
+    api, logic = Recorder(), Logic(reads=(Ref("ModelTraining", "team", "digits"),))
+    outcome(logic, api)
+    assert api.calls == []
+    assert list(logic.seen[0].related) == [("ModelTraining", "digits")]
+
+
+def test_the_plan_is_made_from_the_snapshot_whose_questions_were_answered() -> None:
+    index = Index()
+
+    class Meanwhile(Recorder):
+        async def get(self, _: Ref) -> None:
+            index.put(a_training("digits").spec(image="new").meta(resourceVersion="2").obj())
+
+    logic = Logic(reads=(Ref("ConfigMap", "team", "code"),))
+    run(reconciler(logic, Meanwhile(), index).reconcile(KEY))
+    assert logic.seen[0].obj["spec"]["image"] == "lamplighter/pytorch:dev"
+
+
+def test_a_stale_snapshot_is_planned_anew_at_once() -> None:
+    logic = Logic(TransientError("stale"), TransientError("stale"), Plan(requeue_after=7))
+    assert outcome(logic) == 7
+
+
+def test_a_snapshot_that_stays_stale_gives_up_for_now() -> None:
+    with pytest.raises(TransientError):
+        outcome(Logic(*[TransientError("stale")] * 9))
+
+
+def test_a_refusal_is_told_of_and_tried_again_in_a_minute() -> None:
+    api, logic = Recorder(), Logic(Plan(create=((CHILD,),), status={"state": "Pending"}))
+    api.fail("create", "Job", INVALID)
+    assert outcome(logic, api) == 60
+    assert [error.reason for error in logic.told] == ["Refused"]
+    assert [obj["status"] for obj in api.sent if "status" in obj] == [{"state": "Refused"}]
+
+
+def times(story: Callable[[KeyedQueue], Logic | Exception], until: float) -> list[float]:
+    """The moments at which a worker looked at the key."""
+    looked: list[float] = []
+
+    class Watched(Reconciler):
+        async def reconcile(self, key: Key) -> float | None:
+            looked.append(now())
+            return await super().reconcile(key)
+
+    async def worker() -> None:
+        queue = KeyedQueue(backoff_first=1.0, backoff_max=60.0)
+        what = story(queue)
+        logic = what if isinstance(what, Logic) else Logic(*[what] * 100)
+        index = Index()
+        index.put(a_training("digits").obj())
+        task = asyncio.create_task(work(queue, Watched(Recorder(), index, {"ModelTraining": logic.kind})))
+        queue.add(KEY)
+        await asyncio.sleep(until)
+        assert not task.done()
+        task.cancel()
+
+    run(worker())
+    return looked
+
+
+@pytest.mark.parametrize("error", [BROKEN, TransientError("stale"), ValueError("a bug")], ids=["api", "stale", "bug"])
+def test_after_an_error_the_worker_lives_and_comes_back_later_and_later(error: Exception) -> None:
+    looked = times(lambda _: error, 600)
+    pauses = [later - earlier for earlier, later in pairwise(looked)]
+    assert 0.5 <= pauses[0] <= 1.0
+    assert max(pauses) <= 60
+    assert pauses[-1] >= 30
+    assert len(looked) < 30
+
+
+def test_the_server_says_how_long_to_wait() -> None:
+    throttled = ApiError(429, "TooManyRequests", "slow down", retry_after=100)
+    assert times(lambda _: throttled, 250) == [0, 100, 200]
+
+
+def test_after_a_success_the_worker_comes_back_when_the_plan_says() -> None:
+    assert times(lambda _: Logic(Plan(requeue_after=10), Plan(requeue_after=20)), 100) == [0, 10, 30]
+
+
+def test_a_success_forgets_earlier_failures() -> None:
+    looked = times(lambda _: Logic(*[BROKEN] * 5, Plan(requeue_after=100), BROKEN), 300)
+    assert 0.5 <= looked[-1] - looked[-2] <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(BROKEN, "InternalError"), (TransientError("stale"), "Transient"), (ValueError("a bug"), "Bug")],
+    ids=["api", "stale", "bug"],
+)
+def test_every_error_is_counted_by_its_reason(error: Exception, reason: str) -> None:
+    def counted() -> float:
+        labels = {"kind": "ModelTraining", "reason": reason}
+        return REGISTRY.get_sample_value("lamplighter_reconcile_errors_total", labels) or 0.0
+
+    before = counted()
+    looked = times(lambda _: error, 0.25)
+    assert counted() - before == len(looked) == 1

@@ -1,0 +1,49 @@
+"""Every knob comes from the environment."""
+
+import socket
+
+import pytest
+from pydantic import ValidationError
+
+from lamplighter.settings import Settings
+
+ALIASES = {"lease_namespace": "POD_NAMESPACE", "identity": "POD_NAME"}
+VALUES = {"namespaces": '["a", "b"]', "log_level": "debug", "leader_election": "false"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(ALIASES.get(name, f"LAMPLIGHTER_{name.upper()}"), raising=False)
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_each_setting_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALIASES.get(name, f"LAMPLIGHTER_{name.upper()}"), VALUES.get(name, "7"))
+    assert getattr(Settings(), name) != getattr(Settings.model_construct(), name)
+
+
+def test_namespaces_are_a_json_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMPLIGHTER_NAMESPACES", '["a", "b"]')
+    assert Settings().namespaces == ["a", "b"]
+
+
+def test_without_anything_set_all_namespaces_are_served_by_a_leader() -> None:
+    settings = Settings()
+    assert settings.namespaces == []
+    assert settings.leader_election
+    assert settings.identity == socket.gethostname()
+
+
+@pytest.mark.parametrize(("name", "value"), [("WORKERS", "0"), ("RESYNC", "0"), ("PORT", "70000"), ("WORKERS", "many")])
+def test_a_wrong_value_is_refused_with_the_name_of_the_setting(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"LAMPLIGHTER_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_the_lease_is_renewed_before_it_runs_out() -> None:
+    settings = Settings()
+    assert settings.lease_retry_period < settings.lease_renew_deadline < settings.lease_duration
