@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from tests.integration.engine import server
-from tests.integration.engine.watches import Watches
+from tests.integration.engine.watches import Watches, wait_until
 from tests.integration.engine.world import PlayedServer
+
+from lamplighter.core.objects import Ref
 
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 
@@ -17,7 +19,13 @@ async def watches(kubeconfig: Path, namespace: str) -> AsyncIterator[Watches]:
     async with server.connect(kubeconfig, PlayedServer) as connection, Watches.of(connection, namespace) as told:
         await connection.create(_object("PersistentVolumeClaim", namespace, "volume", spec=CLAIM))
         await connection.create(_object("ConfigMap", namespace, "source", data={"train.py": "print(1)"}))
+        await wait_until("the volume is bound", lambda: _bound(connection, namespace))
         yield told
+
+
+async def _bound(connection: PlayedServer, namespace: str) -> bool:
+    claim = await connection.get(Ref("PersistentVolumeClaim", namespace, "volume"))
+    return claim is not None and bool(claim["status"].get("phase") == "Bound")
 
 
 def _object(kind: str, namespace: str, name: str, **body: object) -> dict[str, object]:

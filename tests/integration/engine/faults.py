@@ -58,6 +58,8 @@ class Trap:
         self.armed = True
         self.calls = 0
         self.fired = False
+        self.unanswered = False
+        """True once a request was carried out without an answer: from then on the watches tell late, too."""
         self.at = at
         self._fault = fault
 
@@ -125,6 +127,7 @@ class FaultyApi:
             self._live()
             return answer
         self._dead = fault.deadly
+        self._trap.unanswered |= fault is Fault.UNANSWERED
         if fault.performed:
             await asyncio.shield(asyncio.ensure_future(send()))
         self._live()

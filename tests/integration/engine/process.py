@@ -17,6 +17,8 @@ from lamplighter.engine.reconcile import Reconciler, work
 from lamplighter.engine.resources import PRIMARY
 from lamplighter.settings import Settings
 
+LAG = 0.1
+"""Seconds by which the watches are late after a request without an answer: longer than the pause before a retry."""
 KINDS = kinds(Settings(torchserve_image="lamplighter/torchserve:dev"))
 
 
@@ -101,10 +103,12 @@ class Process:
         self._early = None
 
     def _hear(self, event: str, obj: Obj) -> None:
-        if self._early is None:
-            self._learn(event, obj)
-        else:
+        if self._early is not None:
             self._early.append((event, obj))
+        elif self._trap.unanswered:  # whoever tries again meets what is there before it hears of it
+            asyncio.get_running_loop().call_later(LAG, self._learn, event, obj)
+        else:
+            self._learn(event, obj)
 
     def _learn(self, event: str, obj: Obj) -> None:
         for key in self._index.remove(obj) if event == "DELETED" else self._index.put(obj):

@@ -15,6 +15,8 @@ from tests.integration.engine.world import World
 from lamplighter.core.naming import MANAGED_BY, MANAGER, OWNER_LABEL
 from lamplighter.core.objects import Obj, controller_uid, labels
 
+UNDISTURBED = 3
+"""Where real controllers take part, a story is not told with the same number of calls each time."""
 AT_ONCE = 16
 STORMS = 4
 
@@ -22,18 +24,18 @@ STORMS = 4
 @pytest.mark.parametrize("scenario", [*TRAININGS, *DEPLOYMENTS], ids=lambda scenario: scenario.__name__)
 async def test_a_fault_at_any_call_changes_nothing_in_the_end(watches: Watches, scenario: Scenario) -> None:
     stories = Stories(watches, scenario)
-    undisturbed = await stories.tell("undisturbed", Trap())
-    calls = range(1, undisturbed.trap.calls + 1)
+    undisturbed = [await stories.tell(f"undisturbed-{number}", Trap()) for number in range(UNDISTURBED)]
+    calls = sorted(world.trap.calls for world in undisturbed)
     strikes = [
         (f"{fault.name.lower().replace('_', '-')}-{at}", Trap(fault, at))
-        for at in calls
+        for at in range(1, calls[-1] + 1)
         for fault in faults(scenario, at)
     ]
     storms = [(f"storm-{seed}", Storm(seed)) for seed in range(STORMS)]
     await stories.tell_all([*strikes, *storms])
     struck = {trap.at for _, trap in strikes if trap.fired}
-    assert struck == set(calls), "a call was never struck"
-    await stories.judge("undisturbed")
+    assert struck >= set(range(1, calls[0] + 1)), "a call was never struck"
+    await stories.judge(undisturbed)
 
 
 def faults(scenario: Scenario, call: int) -> list[Fault]:
@@ -74,13 +76,16 @@ class Stories:
             for name, trap in stories:
                 group.create_task(tell(name, trap))
 
-    async def judge(self, pattern: str) -> None:
-        """All stories ended as the pattern did, nothing was made twice, and everything has a living owner."""
+    async def judge(self, undisturbed: list[World]) -> None:
+        """All stories ended as the undisturbed did, said nothing else on the way, and left nothing twice or alone."""
         lists = await asyncio.gather(*(self._watches.server.list(kind, self._watches.namespace) for kind in WATCHED))
         objects = [obj for items, _ in lists for obj in items]
+        pattern = undisturbed[0].name
         expected = ending(_of(objects, pattern), pattern)
+        said = set().union(*(self._watches.states[world.name] for world in undisturbed))
         for name in self._names:
             assert ending(_of(objects, name), name) == expected, name
+            assert self._watches.states[name] <= said, name
         assert self._made_twice() == {}
         assert _orphans(objects) == []
 

@@ -25,6 +25,8 @@ class Watches:
         self.namespace = namespace
         self._objects: defaultdict[str, dict[tuple[str, str], Obj]] = defaultdict(dict)
         self.uids: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self.states: defaultdict[str, set[str]] = defaultdict(set)
+        """What the primary objects of a name have ever said about themselves."""
         self.count = 0
         """Events so far."""
         self._listeners: dict[str, Listener] = {}
@@ -77,6 +79,8 @@ class Watches:
         else:
             self._objects[name][place] = obj
             self.uids[place].add(obj["metadata"]["uid"])
+        if obj["kind"] in OWNER_LABEL and "state" in obj.get("status", {}):
+            self.states[name].add(obj["status"]["state"])
         if name in self._listeners:
             self._listeners[name](event, obj)
         self._bells[name].set()
