@@ -18,11 +18,19 @@ allow_privileged() {
   echo '{"runtimes":{"kind":{"path":"/usr/local/bin/runc-without-sys-resource"}},"default-runtime":"kind"}' > /etc/docker/daemon.json
 }
 
+# alive: an engine runs, though it may not answer yet, or not any more (stopping takes it a while).
+alive() { grep -qs dockerd "/proc/$(cat /run/docker.pid 2>/dev/null)/comm"; }
+
 start_engine() {
-  # A pid file outlives the engine it names (a machine restored, a container's end); dockerd refuses while some process has that number.
-  grep -qs dockerd "/proc/$(cat /run/docker.pid 2>/dev/null)/comm" || rm -f /run/docker.pid
-  if [[ -d /run/systemd/system ]]; then systemctl start docker; else setsid nohup dockerd >> "$cache/log/dockerd.log" 2>&1 < /dev/null & fi
-  for _ in $(seq 300); do answers && return; sleep 0.2; done
+  for _ in $(seq 300); do
+    answers && return
+    if ! alive; then
+      # A pid file outlives the engine it names (a machine restored, a container's end); dockerd refuses while some process has that number.
+      rm -f /run/docker.pid
+      if [[ -d /run/systemd/system ]]; then systemctl start docker; else setsid nohup dockerd >> "$cache/log/dockerd.log" 2>&1 < /dev/null & sleep 2; fi
+    fi
+    sleep 0.2
+  done
   die "the Docker engine did not start within a minute; its log is $cache/log/dockerd.log"
 }
 
