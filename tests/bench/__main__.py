@@ -39,18 +39,24 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the cluster and the operator are ended
     sys.setswitchinterval(0.0005)  # the watch must not wait 5 ms for a creating thread
-    report: dict[str, Any] = {"machine": machine.describe()}
     try:
-        for suspend in (False, True):
-            parts = _parts(options.only, suspend)
-            if parts:
-                figures = _measure(options, parts, suspend, report)
-                report |= {"suspended": figures} if suspend else figures
+        with cluster.alone():
+            report = _report(options)
     except UnfinishedError as error:
         print(f"error: the benchmark did not finish: {error}", file=sys.stderr)
         return 1
     sys.stdout.buffer.write(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return 0
+
+
+def _report(options: argparse.Namespace) -> dict[str, Any]:
+    report: dict[str, Any] = {"machine": machine.describe()}
+    for suspend in (False, True):
+        parts = _parts(options.only, suspend)
+        if parts:
+            figures = _measure(options, parts, suspend, report)
+            report |= {"suspended": figures} if suspend else figures
+    return report
 
 
 def _options() -> argparse.Namespace:

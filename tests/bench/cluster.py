@@ -1,9 +1,11 @@
 """A fresh kwok cluster for each part of the benchmark, so that nothing is left of the part before."""
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,18 @@ class Cluster:
     server: Server
     components: dict[str, int]
     """The process of each part of the control plane, by name."""
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Only one benchmark at a time on a machine: two would measure, and delete, each other."""
+    with (Path(tempfile.gettempdir()) / f"{NAME}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another benchmark is under way on this machine; this one begins after it", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
