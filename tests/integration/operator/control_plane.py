@@ -2,15 +2,18 @@
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests import tools
 
-NAME = "lamplighter-throw-away"
+NAME = f"lamplighter-throw-away-{zlib.crc32(bytes(tools.ROOT)):08x}"
+"""Clusters are the machine's, not the checkout's: tests of two checkouts must not delete each other's."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,10 @@ class ControlPlane:
         running = Path("/proc") / pid_file.read_text().strip()
         command = (running / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
         folder = (running / "cwd").readlink()
-        os.kill(int(running.name), signal.SIGKILL)
+        handle = os.pidfd_open(int(running.name))
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [])  # until it is dead and its port is free
+        os.close(handle)
         again = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         pid_file.write_text(str(again.pid))
 
