@@ -32,8 +32,9 @@ def training_scenes() -> list[Scene]:
     packaging = Scene(training, *started.children.values(), job.succeeded(), package.succeeded(), packaged)
     for scene in (failing, packaging):
         scene.obj = started.obj
+    held = Scene(training, a_config_map("code")).settle().edit(suspend=True)
     packaging.obj["status"]["run"] |= {"stage": "package", "job": "digits-1-package-1"}
-    return [Scene(training, a_config_map("code")), started, started.edit(suspend=True), failing, packaging]
+    return [Scene(training, a_config_map("code")), started, held, failing, packaging]
 
 
 def deployment_scenes() -> list[Scene]:
@@ -42,7 +43,8 @@ def deployment_scenes() -> list[Scene]:
     switched.having(a_workload(switched.child("Deployment", new)).ready()).act()
     blamed = with_candidate()[0]
     blamed.having(a_pod(blamed.child("Deployment", new)).init_failed(66, reason="DigestMismatch", message="no"))
-    return [Scene(a_deployment(), a_trained().with_model(1)), scene, scene.edit(replicas=5), switched, blamed]
+    scaled = with_candidate()[0].edit(replicas=5)
+    return [Scene(a_deployment(), a_trained().with_model(1)), scene, scaled, switched, blamed]
 
 
 @pytest.mark.parametrize("scene", [*training_scenes(), *deployment_scenes()])
