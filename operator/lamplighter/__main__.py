@@ -41,9 +41,9 @@ def kinds(settings: Settings) -> dict[str, Kind]:
     }
 
 
-def new_index(queue: KeyedQueue) -> Index:
+def new_index(queue: KeyedQueue, *, with_nodes: bool = False) -> Index:
     """An empty index that knows which deployments follow which training, and queues whom our own writes concern."""
-    return Index({"ModelDeployment": deployment_model.references}, queue.add)
+    return Index({"ModelDeployment": deployment_model.references}, queue.add, with_nodes=with_nodes)
 
 
 async def main(settings: Settings) -> int:
@@ -70,8 +70,8 @@ async def _operate(
     settings: Settings, client: kube.Client, queue: KeyedQueue, health: Health, stop: asyncio.Event
 ) -> None:
     """Watch and reconcile until ``stop`` is set or a task ends that should not."""
-    index = new_index(queue)
-    watch = handlers.Watch(index, queue, settings.namespaces)
+    index = new_index(queue, with_nodes=settings.watch_nodes)
+    watch = handlers.Watch(index, queue, settings.namespaces, nodes=settings.watch_nodes)
     reconciler = Reconciler(client, index, kinds(settings), settings.identity)
 
     async def worker() -> None:

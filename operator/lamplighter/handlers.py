@@ -23,9 +23,10 @@ from lamplighter.core.objects import Obj
 from lamplighter.engine import metrics
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import KeyedQueue
-from lamplighter.engine.resources import PRIMARY, RESOURCES
+from lamplighter.engine.resources import PRIMARY, RESOURCES, Resource
 
 WATCHED = {entry.plural: entry for entry in RESOURCES.values() if entry.watched}
+NODES = RESOURCES["Node"].plural
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +34,20 @@ log = logging.getLogger(__name__)
 class Watch:
     """Keeps the index and feeds the queue. ``complete`` is set when the index holds everything."""
 
-    def __init__(self, index: Index, queue: KeyedQueue, namespaces: Collection[str] = ()) -> None:
-        """``namespaces``: where to watch; empty: in the whole cluster."""
+    def __init__(
+        self, index: Index, queue: KeyedQueue, namespaces: Collection[str] = (), *, nodes: bool = True
+    ) -> None:
+        """``namespaces``: where to watch; empty: in the whole cluster. ``nodes``: whether Nodes are watched, too."""
+        self._watched = {plural: entry for plural, entry in WATCHED.items() if nodes or plural != NODES}
         self._index = index
         self._queue = queue
         self._namespaces = namespaces
         where: list[str | None] = [*namespaces] or [None]
-        self._unlisted = {(plural, namespace) for plural in WATCHED for namespace in where}
+        self._unlisted = {
+            (entry.plural, namespace)
+            for entry in self._watched.values()
+            for namespace in (where if entry.namespaced else [None])
+        }
         self._broken: BaseException | None = None
         self._stop = asyncio.Event()
         self.ready = asyncio.Event()
@@ -53,7 +61,7 @@ class Watch:
         """
         with self._in_place_of_kopfs_watcher():
             await kopf.operator(
-                registry=_registry(),
+                registry=_registry(self._watched.values()),
                 settings=_settings(),
                 standalone=True,
                 clusterwide=not self._namespaces,
@@ -90,7 +98,7 @@ class Watch:
                     count()
                     obj: Obj = dict(event["object"])
                     if event["type"] is None:
-                        listed.add((obj["metadata"]["namespace"], obj["metadata"]["name"]))
+                        listed.add((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
                     self._add(self._index.put(obj))
         except Exception as error:
             log.exception("the watch of %s broke", resource.plural)
@@ -112,11 +120,11 @@ class Watch:
             queueing.watcher = original
 
 
-def _registry() -> kopf.OperatorRegistry:
+def _registry(watched: Collection[Resource]) -> kopf.OperatorRegistry:
     """Tells Kopf what to watch, and how to log in."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
-    for entry in WATCHED.values():
+    for entry in watched:
         kopf.on.event(entry.group, entry.version, entry.plural, registry=registry)(_unused)
     return registry
 
@@ -128,7 +136,7 @@ def _settings() -> kopf.OperatorSettings:
     chosen.scanning.disabled = True
     chosen.watching.chunk_size = 500
     for entry in WATCHED.values():
-        if entry.kind not in PRIMARY:
+        if entry.namespaced and entry.kind not in PRIMARY:
             chosen.watching.label_selectors[entry.group, entry.version, entry.plural] = SELECTOR
     return chosen
 

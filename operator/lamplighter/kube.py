@@ -84,7 +84,9 @@ class Client:
 
     async def delete(self, ref: Ref) -> None:
         """DELETE the object with this uid, its dependents in the background; nothing when it is gone."""
-        options = {"propagationPolicy": "Background", "preconditions": {"uid": ref.uid}}
+        options: Obj = {"propagationPolicy": "Background", "preconditions": {"uid": ref.uid}}
+        if ref.force:
+            options["gracePeriodSeconds"] = 0
         try:
             await self._send("DELETE", "delete", ref.kind, _url(ref.kind, ref.namespace, ref.name), options)
         except ApiError as error:

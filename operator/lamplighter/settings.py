@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     log_level: str = Field(default="INFO")
     torchserve_image: str = Field(default="lamplighter/torchserve:0.1.0", description="For deployments that name none.")
 
+    watch_nodes: bool = Field(default=True, description="False: Nodes are not watched; a lost one is noticed late.")
+    node_grace: float = Field(default=15, ge=0, description="How long a Node may be NotReady before its pods are lost.")
+
     leader_election: bool = Field(default=True, description="False: one process alone, for tests and laptops.")
     lease_name: str = "lamplighter-operator"
     lease_namespace: str = Field(default="lamplighter-system", validation_alias="POD_NAMESPACE")

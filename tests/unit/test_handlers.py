@@ -29,6 +29,7 @@ def test_nothing_is_watched_but_what_the_table_says() -> None:
         "jobs",
         "modeldeployments",
         "modeltrainings",
+        "nodes",
         "persistentvolumeclaims",
         "pods",
         "services",

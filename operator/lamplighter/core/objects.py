@@ -10,12 +10,16 @@ Obj = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """Points at one object. ``uid`` guards a delete or a patch against a newer object of the same name."""
+    """Points at one object. ``uid`` guards a delete or a patch against a newer object of the same name.
+
+    ``force``: delete it without waiting for anybody; only for pods whose node cannot answer any more.
+    """
 
     kind: str
     namespace: str
     name: str
     uid: str | None = None
+    force: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"

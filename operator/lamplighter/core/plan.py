@@ -45,11 +45,16 @@ class Snapshot:
     """The object, everything it owns, and what it asked to read, all as of one moment.
 
     ``children`` and ``related`` are keyed by (kind, name); a related object that does not exist is absent.
+    ``nodes`` holds the Nodes that the pods among the children are bound to, by name; one that is gone is absent.
+    None: nobody watches Nodes.
+    ``report`` is what a pod said last about its progress (see progress.py), None when none has.
     """
 
     obj: Obj
     children: Mapping[tuple[str, str], Obj] = field(default_factory=dict)
     related: Mapping[tuple[str, str], Obj] = field(default_factory=dict)
+    nodes: Mapping[str, Obj] | None = None
+    report: Obj | None = None
 
     @property
     def namespace(self) -> str:

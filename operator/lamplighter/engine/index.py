@@ -20,13 +20,20 @@ class Index:
     """Primary objects, the children of each, and who refers to whom."""
 
     def __init__(
-        self, references: dict[str, References] | None = None, changed: Callable[[Key], None] = lambda _: None
+        self,
+        references: dict[str, References] | None = None,
+        changed: Callable[[Key], None] = lambda _: None,
+        *,
+        with_nodes: bool = False,
     ) -> None:
         """``references`` tells, per kind, which other primary objects an object depends on.
 
         ``changed`` is called with each key that has to be looked at because of what :meth:`learn` brought.
+        ``with_nodes``: Nodes are put, too, so that one that is not known is gone.
         """
         self._changed = changed
+        self._nodes: dict[str, Obj] | None = {} if with_nodes else None
+        self._reports: dict[Key, Obj] = {}
         self._primary: dict[Key, Obj] = {}
         self._children: defaultdict[Key, dict[tuple[str, str], Obj]] = defaultdict(dict)
         self._references = references or {}
@@ -35,6 +42,8 @@ class Index:
 
     def put(self, obj: Obj) -> set[Key]:
         """Remember an object. Returns the keys to reconcile; none when it was known already, or a newer one is."""
+        if obj["kind"] == "Node":
+            return self._put_node(obj)
         key = _key(obj)
         if key.kind in OWNER_LABEL:
             return self._put_primary(key, obj)
@@ -58,12 +67,16 @@ class Index:
 
     def remove(self, obj: Obj) -> set[Key]:
         """Forget an object that was deleted. Returns the keys to reconcile."""
+        if obj["kind"] == "Node":
+            name = obj["metadata"]["name"]
+            return self._owners_on(name) if self._nodes and self._nodes.pop(name, None) else set()
         key = _key(obj)
         uid = obj["metadata"].get("uid")
         if key.kind in OWNER_LABEL:
             known = self._primary.get(key)
             if known is not None and known["metadata"]["uid"] == uid:
                 del self._primary[key]
+                self._reports.pop(key, None)
                 self._link(key, set())
             return {key, *self._dependents.get(key, ())}
         owner = owner_key(obj)
@@ -82,14 +95,16 @@ class Index:
 
         Their deletion happened while the watch was interrupted. Returns the keys to reconcile.
         """
-        if kind in OWNER_LABEL:
+        if kind == "Node":
+            known = list((self._nodes or {}).values())
+        elif kind in OWNER_LABEL:
             known = [obj for key, obj in self._primary.items() if key.kind == kind]
         else:
             every = (obj for siblings in self._children.values() for obj in siblings.values())
             known = [obj for obj in every if obj["kind"] == kind]
         keys: set[Key] = set()
         for obj in known:
-            place = (obj["metadata"]["namespace"], obj["metadata"]["name"])
+            place = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
             if place not in listed and namespace in (None, place[0]):
                 keys |= self.remove(obj)
         return keys
@@ -103,7 +118,21 @@ class Index:
         obj = self._primary.get(key)
         if obj is None:
             return None
-        return Snapshot(obj, dict(self._children.get(key, {})))
+        children = dict(self._children.get(key, {}))
+        return Snapshot(obj, children, nodes=self._nodes_of(children), report=self._reports.get(key))
+
+    def child(self, key: Key, kind: str, name: str) -> Obj | None:
+        """One child of an object."""
+        return self._children.get(key, {}).get((kind, name))
+
+    def note(self, key: Key, report: Obj) -> None:
+        """Remember what a pod of this object reported, in place of what was reported before."""
+        if key in self._primary:
+            self._reports[key] = report
+
+    def reports(self) -> Iterator[tuple[Key, Obj]]:
+        """The last report of each object that has one."""
+        return iter(list(self._reports.items()))
 
     def keys(self) -> Iterator[Key]:
         """All primary objects."""
@@ -117,6 +146,30 @@ class Index:
         if refs is not None:
             self._link(key, {Key(ref.kind, ref.namespace, ref.name) for ref in refs(pruned)})
         return {key, *self._dependents.get(key, ())}
+
+    def _put_node(self, obj: Obj) -> set[Key]:
+        name = obj["metadata"]["name"]
+        known = None if self._nodes is None else self._nodes.get(name)
+        if self._nodes is None or not _newer(obj, known):
+            return set()
+        self._nodes[name] = node = prune(obj)
+        # Most news of a Node are heartbeats.
+        same = known is not None and known.get("status") == node.get("status")
+        return set() if same else self._owners_on(name)
+
+    def _nodes_of(self, children: dict[tuple[str, str], Obj]) -> dict[str, Obj] | None:
+        if self._nodes is None:
+            return None
+        names = {child["spec"].get("nodeName", "") for (kind, _), child in children.items() if kind == "Pod"}
+        return {name: self._nodes[name] for name in names if name in self._nodes}
+
+    def _owners_on(self, node: str) -> set[Key]:
+        """Whom the state of a Node concerns. It changes seldom: no index is kept for it."""
+        return {
+            owner
+            for owner, siblings in self._children.items()
+            if any(kind == "Pod" and pod["spec"].get("nodeName") == node for (kind, _), pod in siblings.items())
+        }
 
     def _link(self, key: Key, targets: set[Key]) -> None:
         for old in self._depends_on.pop(key, set()) - targets:

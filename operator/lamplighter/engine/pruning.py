@@ -5,7 +5,7 @@ from lamplighter.core.objects import Obj
 _META = ("name", "namespace", "uid", "resourceVersion", "generation", "labels", "annotations", "ownerReferences")
 _META_OPTIONAL = ("creationTimestamp", "deletionTimestamp")
 _SPEC = {
-    "Job": ("suspend", "parallelism"),
+    "Job": ("suspend", "parallelism", "completions", "activeDeadlineSeconds"),
     "Pod": ("nodeName",),
     "Service": ("selector",),
     "Deployment": ("replicas",),
@@ -13,7 +13,9 @@ _SPEC = {
     "ConfigMap": (),
     "ControllerRevision": (),
 }
-_POD_STATUS = ("phase", "reason", "message", "conditions", "initContainerStatuses", "containerStatuses")
+_POD_STATUS = ("phase", "reason", "message", "conditions", "startTime", "initContainerStatuses", "containerStatuses")
+_NODE_META = ("name", "uid", "resourceVersion", "deletionTimestamp")
+_NODE_CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -21,6 +23,8 @@ def prune(obj: Obj) -> Obj:
     """A copy with only what plans read; objects of the two kinds keep their whole spec and status."""
     kind = obj["kind"]
     meta = obj["metadata"]
+    if kind == "Node":
+        return _node(obj)
     kept: Obj = {
         "apiVersion": obj["apiVersion"],
         "kind": kind,
@@ -41,3 +45,14 @@ def prune(obj: Obj) -> Obj:
     if status:
         kept["status"] = {f: status[f] for f in _POD_STATUS if f in status} if kind == "Pod" else status
     return kept
+
+
+def _node(obj: Obj) -> Obj:
+    """A Node is large and mostly none of our business; its heartbeats are left out so that equal means unchanged."""
+    conditions = obj.get("status", {}).get("conditions") or ()
+    return {
+        "apiVersion": obj["apiVersion"],
+        "kind": "Node",
+        "metadata": {field: obj["metadata"][field] for field in _NODE_META if field in obj["metadata"]},
+        "status": {"conditions": [{f: entry[f] for f in _NODE_CONDITION if f in entry} for entry in conditions]},
+    }

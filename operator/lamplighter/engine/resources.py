@@ -17,6 +17,7 @@ class Resource:
     version: str
     plural: str
     verbs: frozenset[str]
+    namespaced: bool = True
 
     @property
     def path(self) -> str:
@@ -29,8 +30,10 @@ class Resource:
         return "watch" in self.verbs
 
 
-def _resource(kind: str, group: str, version: str, plural: str, verbs: str) -> Resource:
-    return Resource(kind, group, version, plural, frozenset(verbs.split()))
+def _resource(
+    kind: str, group: str, version: str, plural: str, verbs: str, *, namespaced: bool = True
+) -> Resource:
+    return Resource(kind, group, version, plural, frozenset(verbs.split()), namespaced)
 
 
 _READ = "get list watch"
@@ -43,7 +46,8 @@ RESOURCES: dict[str, Resource] = {
         _resource("ModelTraining", GROUP, VERSION, "modeltrainings", _READ),
         _resource("ModelDeployment", GROUP, VERSION, "modeldeployments", _READ),
         _resource("Job", "batch", "v1", "jobs", f"{_READ} create patch delete"),
-        _resource("Pod", "", "v1", "pods", _READ),
+        _resource("Pod", "", "v1", "pods", f"{_READ} delete"),
+        _resource("Node", "", "v1", "nodes", "list watch", namespaced=False),
         _resource("Service", "", "v1", "services", f"{_READ} create patch delete"),
         _resource("ConfigMap", "", "v1", "configmaps", f"{_READ} create delete"),
         _resource("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", f"{_READ} create"),

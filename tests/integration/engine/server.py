@@ -15,7 +15,7 @@ from lamplighter.core.objects import Obj
 from lamplighter.engine.resources import PRIMARY, RESOURCES
 from lamplighter.kube import Client
 
-WATCHED = tuple(resource.kind for resource in RESOURCES.values() if resource.watched)
+WATCHED = tuple(resource.kind for resource in RESOURCES.values() if resource.watched and resource.namespaced)
 
 
 class Server(Client):
