@@ -25,6 +25,9 @@ from lamplighter.api.common import (
     rule,
     rules,
 )
+from lamplighter.api.failures import Failure, FailurePolicy
+from lamplighter.api.placement import Elastic, GangScheduling, Rdma, ResourceClaim, Topology
+from lamplighter.api.progress import CheckpointPolicy, Progress, ProgressOptions
 
 
 class Source(ApiModel):
@@ -114,6 +117,10 @@ class TrainingSpec(ApiModel):
                 "self.nodes == 1 || !('ReadWriteOncePod' in self.output.accessModes)",
                 "spec.output.accessModes: ReadWriteOncePod is for one pod; with several nodes take ReadWriteMany",
             ),
+            rule(
+                "!has(self.elastic) || (self.nodes >= self.elastic.minNodes && self.nodes <= self.elastic.maxNodes)",
+                "spec.nodes must lie between spec.elastic.minNodes and spec.elastic.maxNodes",
+            ),
         )
     )
 
@@ -143,9 +150,26 @@ class TrainingSpec(ApiModel):
         default=None, ge=1, le=64, description="Processes in a pod. Default: its GPUs, else 1."
     )
     resources: Resources = Field(default_factory=Resources)
+    resource_claims: Annotated[
+        list[ResourceClaim], Field(max_length=16, json_schema_extra=list_map("name"))
+    ] = Field(default_factory=list, description="Devices by Dynamic Resource Allocation; say procsPerNode, too.")
+    elastic: Elastic | None = None
+    topology: Topology | None = None
+    priority_class_name: DnsSubdomain | None = None
+    queue_name: DnsSubdomain | None = Field(
+        default=None, description="A LocalQueue of Kueue: it decides when the pods may start, and may stop them."
+    )
+    gang_scheduling: GangScheduling | None = None
+    rdma: Rdma | None = None
     template: PodTemplate = Field(default_factory=PodTemplate)
     output: Output = Field(default_factory=Output)
     package: Package | None = None
+    checkpoint: CheckpointPolicy = Field(default_factory=CheckpointPolicy)
+    progress: ProgressOptions = Field(default_factory=ProgressOptions)
+    failure_policy: FailurePolicy = Field(default_factory=FailurePolicy)
+    active_deadline: Duration | None = Field(
+        default=None, description="How long a run may take, restarts included, suspensions not. Unset: for ever."
+    )
     suspend: bool = Field(
         default=False, description="True holds the run: its pods stop; on resume the script starts again."
     )
@@ -179,16 +203,6 @@ class RunState(StrEnum):
 _FINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.LOST, RunState.SUPERSEDED})
 
 
-class Failure(ApiModel):
-    """Why something went wrong, and where."""
-
-    reason: Annotated[str, Field(max_length=128)]
-    message: Text
-    pod: Annotated[str, Field(max_length=253)] | None = None
-    node: Annotated[str, Field(max_length=253)] | None = None
-    exit_code: int | None = None
-
-
 class Artifact(ApiModel):
     """A packaged model. The digest is its identity."""
 
@@ -206,6 +220,8 @@ class RunRecord(ApiModel):
     failure: Failure | None = None
     start_time: Timestamp | None = None
     completion_time: Timestamp | None = None
+    restarts: int = Field(default=0, ge=0)
+    executions: int = Field(default=0, ge=0)
 
 
 class Run(ApiModel):
@@ -214,7 +230,27 @@ class Run(ApiModel):
     number: int = Field(ge=1)
     state: RunState = RunState.PENDING
     stage: Annotated[str, Field(max_length=63)]
-    attempt: int = Field(default=1, ge=1)
+    attempt: int = Field(default=1, ge=1, description="Each has a Job of its own.")
+    attempt_start_time: Timestamp | None = None
+    not_before: Timestamp | None = Field(
+        default=None, description="The Job of this attempt is not made yet, and not before this."
+    )
+    executions: int = Field(
+        default=0, ge=0, description="How often the pods of this stage were started: restarts, preemptions, resumes."
+    )
+    executed_at: Timestamp | None = Field(default=None, description="When they were started last.")
+    restarts: int = Field(default=0, ge=0, description="Failures that were answered with a new attempt.")
+    failures: Annotated[dict[Annotated[str, Field(max_length=63)], int], Field(max_length=16)] = Field(
+        default_factory=dict, description="Ended attempts by cause."
+    )
+    failures_in_a_row: int = Field(default=0, ge=0, description="What the backoff counts.")
+    last_failure: Failure | None = Field(default=None, description="Why the attempt before this one ended.")
+    avoided_nodes: Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=64)] = Field(
+        default_factory=list, description="Nodes with broken hardware: further attempts keep away from them."
+    )
+    suspended_since: Timestamp | None = None
+    suspended_seconds: int = Field(default=0, ge=0, description="Does not count for spec.activeDeadline.")
+    progress: Progress | None = None
     job: Annotated[str, Field(max_length=63)] = Field(description="The Job of this stage and attempt.")
     claim_name: Annotated[str, Field(max_length=253)] = Field(description="The volume that this run writes to.")
     path: Annotated[str, Field(max_length=1024)] = Field(description="The folder of this run in that volume.")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lamplighter.api.training import Failure
+from lamplighter.api.failures import Failure
 from lamplighter.core.conditions import reason_word
 from lamplighter.core.objects import Obj
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lamplighter.api.training import Failure
+from lamplighter.api.failures import Failure
 from lamplighter.core import pods
 from lamplighter.core.naming import REVISION
 from lamplighter.core.objects import Obj, condition

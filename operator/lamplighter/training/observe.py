@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
-from lamplighter.api.training import Failure
+from lamplighter.api.failures import Failure
 from lamplighter.core import pods
 from lamplighter.core.conditions import reason_word
 from lamplighter.core.naming import ATTEMPT, RUN, STAGE

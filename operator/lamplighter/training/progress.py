@@ -4,7 +4,8 @@ import contextlib
 
 from pydantic import ValidationError
 
-from lamplighter.api.training import Artifact, Failure, Run, RunState, TrainingSpec
+from lamplighter.api.failures import Failure
+from lamplighter.api.training import Artifact, Run, RunState, TrainingSpec
 from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Plan
 from lamplighter.training import freeze, output, stages

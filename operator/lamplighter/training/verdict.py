@@ -1,6 +1,7 @@
 """Writing down how a run stands: state, conditions, history, and the events of the transitions."""
 
-from lamplighter.api.training import Artifact, Failure, Run, RunRecord, RunState, TrainingSpec, TrainingStatus
+from lamplighter.api.failures import Failure
+from lamplighter.api.training import Artifact, Run, RunRecord, RunState, TrainingSpec, TrainingStatus
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import timestamp
 from lamplighter.core.plan import Event, Plan
