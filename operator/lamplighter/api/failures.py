@@ -61,7 +61,8 @@ class FailurePolicy(ApiModel):
     )
     backoff: Backoff = Field(default_factory=Backoff)
     hang_timeout: Duration | None = Field(
-        default=None, description="A rank that showed a sign of life and then none for so long hangs. Unset: nobody looks."
+        default=None,
+        description="A rank that showed a sign of life and then none for so long hangs. Unset: nobody looks.",
     )
     start_timeout: Duration | None = Field(
         default=None, description="How long an attempt may wait until all its pods run. Unset: for ever."

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from lamplighter.api.common import ApiModel, Duration, Timestamp
 
+Metrics = Annotated[dict[str, Annotated[str, Field(max_length=32)]], Field(max_length=32)]
+"""The last value of each metric, six digits: text, since nan and inf are values that people want to see."""
+
 
 class CheckpointPolicy(ApiModel):
     """What the script is told about checkpoints; ``lamplighter_runtime`` follows it."""
@@ -28,7 +31,7 @@ class Progress(ApiModel):
     step: int | None = None
     total: int | None = None
     steps: Annotated[str, Field(max_length=64)] | None = Field(default=None, description="For people: 120/1000.")
-    metrics: Annotated[dict[Annotated[str, Field(max_length=63)], Annotated[str, Field(max_length=32)]], Field(max_length=32)] = Field(
+    metrics: Annotated[dict[str, Annotated[str, Field(max_length=32)]], Field(max_length=32)] = Field(
         default_factory=dict, description="The last value of each, six digits."
     )
     samples_per_second: Annotated[str, Field(max_length=32)] | None = None

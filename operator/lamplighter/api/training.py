@@ -19,7 +19,6 @@ from lamplighter.api.common import (
     Quantity,
     Resources,
     Sha256,
-    Text,
     Timestamp,
     list_map,
     rule,
@@ -150,9 +149,9 @@ class TrainingSpec(ApiModel):
         default=None, ge=1, le=64, description="Processes in a pod. Default: its GPUs, else 1."
     )
     resources: Resources = Field(default_factory=Resources)
-    resource_claims: Annotated[
-        list[ResourceClaim], Field(max_length=16, json_schema_extra=list_map("name"))
-    ] = Field(default_factory=list, description="Devices by Dynamic Resource Allocation; say procsPerNode, too.")
+    resource_claims: Annotated[list[ResourceClaim], Field(max_length=16, json_schema_extra=list_map("name"))] = Field(
+        default_factory=list, description="Devices by Dynamic Resource Allocation; say procsPerNode, too."
+    )
     elastic: Elastic | None = None
     topology: Topology | None = None
     priority_class_name: DnsSubdomain | None = None
@@ -222,6 +221,9 @@ class RunRecord(ApiModel):
     completion_time: Timestamp | None = None
     restarts: int = Field(default=0, ge=0)
     executions: int = Field(default=0, ge=0)
+    metrics: Annotated[dict[str, Annotated[str, Field(max_length=32)]], Field(max_length=32)] = Field(
+        default_factory=dict, description="The last value of each."
+    )
 
 
 class Run(ApiModel):
@@ -240,7 +242,7 @@ class Run(ApiModel):
     )
     executed_at: Timestamp | None = Field(default=None, description="When they were started last.")
     restarts: int = Field(default=0, ge=0, description="Failures that were answered with a new attempt.")
-    failures: Annotated[dict[Annotated[str, Field(max_length=63)], int], Field(max_length=16)] = Field(
+    failures: Annotated[dict[str, int], Field(max_length=16)] = Field(
         default_factory=dict, description="Ended attempts by cause."
     )
     failures_in_a_row: int = Field(default=0, ge=0, description="What the backoff counts.")

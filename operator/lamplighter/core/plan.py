@@ -1,7 +1,7 @@
 """What a reconcile reads and what it decides. ``plan(snapshot, now) -> Plan`` is pure; the engine does the rest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lamplighter.core.naming import OWNER_UID
@@ -33,6 +33,10 @@ class Plan:
     events: tuple[Event, ...] = ()
     delete: tuple[Ref, ...] = ()
     requeue_after: float | None = None
+
+    def again(self, after: float) -> "Plan":
+        """The plan, with a look at the object after so many seconds at the latest."""
+        return replace(self, requeue_after=after if self.requeue_after is None else min(after, self.requeue_after))
 
     @property
     def empty(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lamplighter.api.failures import Failure
+from lamplighter.api.failures import Cause, Failure
 from lamplighter.core.conditions import reason_word
 from lamplighter.core.objects import Obj
 
@@ -13,6 +13,7 @@ _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "Err
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _SIGNALLED = frozenset({137, 143})
 _ECHOES = frozenset({"PeerLost", "Terminated"})
+_LOG_LINES, _LOG_WIDTH = 20, 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def report(text: str) -> Report:
         data = None
     if not isinstance(data, dict):
         lines = [line for line in text.splitlines() if line.strip()]
-        return Report(None, lines[-1].strip() if lines else "", {})
+        return Report(None, lines[-1].strip() if lines else "", {"tail": lines})
     reason = data.get("reason")
     return Report(
         reason if isinstance(reason, str) and reason_word(reason, "") == reason else None,
@@ -66,7 +67,7 @@ def failure(pod: Obj) -> Failure | None:
     if status.get("phase") == "Failed":
         reason = status.get("reason") or "PodFailed"
         message = status.get("message") or f"pod {_name(pod)} failed and says nothing more"
-        return _failure(pod, reason, message)
+        return blame(pod, reason, message)
     return None
 
 
@@ -76,7 +77,7 @@ def first_failure(pods: Iterable[Obj]) -> Failure | None:
     for pod in pods:
         cause = failure(pod)
         if cause is not None:
-            found.append((echoes(cause), _ended_at(pod), cause))
+            found.append((echoes(cause), ended_at(pod), cause))
     return min(found, key=lambda entry: entry[:2])[2] if found else None
 
 
@@ -96,17 +97,17 @@ def obstacle(pod: Obj) -> Failure | None:
         waiting = (container.get("state") or {}).get("waiting") or {}
         reason, message = waiting.get("reason", ""), waiting.get("message") or "no details"
         if reason in _IMAGE:
-            return _failure(
+            return blame(
                 pod,
                 "ImagePullFailed",
                 f"container {container['name']} cannot pull {container.get('image')}: {message}. "
                 "Check the image's name, its registry and imagePullSecrets",
             )
         if reason in _CONFIG:
-            return _failure(pod, "ContainerConfigError", f"container {container['name']} cannot start: {message}")
+            return blame(pod, "ContainerConfigError", f"container {container['name']} cannot start: {message}")
     for entry in pod.get("status", {}).get("conditions") or ():
         if entry["type"] == "PodScheduled" and entry["status"] == "False":
-            return _failure(pod, "Unschedulable", f"pod {_name(pod)} cannot be scheduled: {entry.get('message', '')}")
+            return blame(pod, "Unschedulable", f"pod {_name(pod)} cannot be scheduled: {entry.get('message', '')}")
     return None
 
 
@@ -114,28 +115,36 @@ def _ended(pod: Obj, container: str, end: Obj) -> Failure:
     said = report(end.get("message") or "")
     code = end.get("exitCode")
     if end.get("reason") == "OOMKilled":
-        return _failure(
+        return blame(
             pod,
             "OOMKilled",
             f"container {container} of pod {_name(pod)} used more memory than its limit. Raise the memory limit, or "
             "lower the batch size or the number of data workers",
-            code,
+            code=code,
+            log=said.data.get("tail"),
         )
     what = f"container {container} of pod {_name(pod)} ended with exit code {code}"
     if end.get("reason") in ("StartError", "ContainerCannotRun"):
-        return _failure(
-            pod, "ContainerCannotRun", f"{what}: {said.message or 'its command could not be started'}", code
+        return blame(
+            pod, "ContainerCannotRun", f"{what}: {said.message or 'its command could not be started'}", code=code
         )
-    return _failure(pod, said.reason or "UserError", f"{what}: {said.message or 'no last words'}", code)
+    words = f"{what}: {said.message or 'no last words'}"
+    return blame(pod, said.reason or "UserError", words, code=code, log=said.data.get("tail"))
 
 
-def _failure(pod: Obj, reason: str, message: str, code: int | None = None) -> Failure:
+def blame(
+    pod: Obj, reason: str, message: str, cause: Cause | None = None, code: int | None = None, log: Any = ()
+) -> Failure:
+    """A failure of this pod. ``log`` is what it wrote last, from wherever: anything but a list of lines is ignored."""
+    lines = [line for line in log if isinstance(line, str)] if isinstance(log, list) else []
     return Failure(
         reason=reason_word(reason, "PodFailed"),
         message=message.encode(errors="replace").decode()[:4096],  # a program's JSON may hold half a character
         pod=_name(pod),
         node=(pod.get("spec") or {}).get("nodeName"),
         exit_code=code,
+        cause=cause,
+        log=[line.encode(errors="replace").decode()[:_LOG_WIDTH] for line in lines[-_LOG_LINES:]],
     )
 
 
@@ -143,6 +152,7 @@ def _name(pod: Obj) -> str:
     return str(pod["metadata"]["name"])
 
 
-def _ended_at(pod: Obj) -> str:
+def ended_at(pod: Obj) -> str:
+    """When the first of its containers ended, as the kubelet writes it; later than all when none did."""
     ends = [end["finishedAt"] for c in containers(pod) if (end := terminated(c)) and end.get("finishedAt")]
     return min(ends, default="9999")

@@ -30,9 +30,7 @@ class Resource:
         return "watch" in self.verbs
 
 
-def _resource(
-    kind: str, group: str, version: str, plural: str, verbs: str, *, namespaced: bool = True
-) -> Resource:
+def _resource(kind: str, group: str, version: str, plural: str, verbs: str, *, namespaced: bool = True) -> Resource:
     return Resource(kind, group, version, plural, frozenset(verbs.split()), namespaced)
 
 

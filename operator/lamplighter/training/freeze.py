@@ -9,15 +9,35 @@ from lamplighter.core.errors import TerminalError
 from lamplighter.core.naming import RUN, child, child_labels
 from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Snapshot
+from lamplighter.training.view import TrainingView
 
-_CONTROLS = ("suspend", "on_change", "ttl_after_finished", "history_limit")
-"""Fields that steer the training as a whole; changing them starts no new run."""
+_STEERING = ("suspend", "on_change", "ttl_after_finished", "history_limit")
+_LIVE = ("failure_policy", "active_deadline", "checkpoint", "progress")
+_CONTROLS = (*_STEERING, *_LIVE)
+"""Fields that do not change what is trained; changing them starts no new run. The live ones count for the one that is
+under way: at once, or from its next attempt on where pods are told of them."""
 
 
 def essence(spec: TrainingSpec) -> TrainingSpec:
     """The part of the spec that a run depends on; the rest is reset to its defaults."""
     fields = TrainingSpec.model_fields
-    return spec.model_copy(update={name: fields[name].default for name in _CONTROLS})
+    reset = {name: fields[name].get_default(call_default_factory=True) for name in _CONTROLS}
+    if spec.elastic is not None:
+        reset["nodes"] = spec.elastic.max_nodes  # it may change while the gang runs
+    return spec.model_copy(update=reset)
+
+
+def in_force(view: TrainingView, run: int) -> TrainingSpec:
+    """What counts for a run under way: what it was started with, and the live fields as they are now."""
+    return live(view, frozen_spec(view.snapshot, run) or essence(view.spec))
+
+
+def live(view: TrainingView, spec: TrainingSpec) -> TrainingSpec:
+    """A frozen spec with the live fields as they are now."""
+    fields = {name: getattr(view.spec, name) for name in _LIVE}
+    if spec.elastic is not None:
+        fields["nodes"] = min(max(view.spec.nodes, spec.elastic.min_nodes), spec.elastic.max_nodes)
+    return spec.model_copy(update=fields)
 
 
 def name(training: str, run: int) -> str:

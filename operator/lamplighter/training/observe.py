@@ -1,21 +1,30 @@
 """What the Job and the pods of a stage say about how it goes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
-from lamplighter.api.failures import Failure
+from lamplighter.api.common import seconds
+from lamplighter.api.failures import Cause, Failure
+from lamplighter.api.training import Run, TrainingSpec
 from lamplighter.core import pods
 from lamplighter.core.conditions import reason_word
 from lamplighter.core.naming import ATTEMPT, RUN, STAGE
-from lamplighter.core.objects import Obj, condition, labels, moment
-from lamplighter.core.plan import Snapshot
+from lamplighter.core.objects import Obj, annotations, condition, labels, moment
+from lamplighter.training import diagnosis
+from lamplighter.training.diagnosis import Evidence
 from lamplighter.training.stage import STAGE_CONTAINERS
+from lamplighter.training.stages import TRAIN
+from lamplighter.training.view import TrainingView
 
 EVIDENCE_GRACE = 10.0
 """Seconds to wait for the pod that explains a Job's end: Jobs and pods arrive on different watch streams."""
 _STARTED = ("Running", "Succeeded", "Failed")
 """A pod that failed has run; that the stage failed is the Job's to say."""
+_INDEX = "batch.kubernetes.io/job-completion-index"
+_WHOLE_GANG = frozenset({Cause.USER_ERROR, Cause.OUT_OF_MEMORY, Cause.HANG, Cause.HARDWARE})
+"""Failures that an elastic gang does not outlive, whichever worker has them: they would come again."""
 
 SUSPENDED = "suspended: set spec.suspend to false to go on"
 
@@ -35,7 +44,8 @@ class Observation:
     """How a stage goes.
 
     ``failure`` is the cause of FAILED, or the obstacle of PENDING. ``report`` is what the stage's program said last.
-    ``retry_after`` asks to look again: the evidence may still be on its way.
+    ``retry_after`` asks to look again: the evidence may still be on its way, or a Node may come back.
+    ``word`` is for the STATE column where the progress alone says too little.
     """
 
     progress: Progress
@@ -43,23 +53,48 @@ class Observation:
     failure: Failure | None = None
     report: pods.Report | None = None
     retry_after: float | None = None
+    word: str | None = None
 
 
-def observe(snapshot: Snapshot, job: Obj, now: datetime) -> Observation:
-    """Judge one stage by its Job and its pods."""
+def pods_of(view: TrainingView, job: Obj) -> list[Obj]:
+    """The pods of a Job."""
     mine = labels(job)
-    its_pods = snapshot.all_owned("Pod", **{key: mine[key] for key in (RUN, STAGE, ATTEMPT) if key in mine})
+    return view.snapshot.all_owned("Pod", **{key: mine[key] for key in (RUN, STAGE, ATTEMPT) if key in mine})
+
+
+def observe(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> Observation:
+    """Judge one stage by its Job, its pods and their Nodes."""
+    its_pods = pods_of(view, job)
     if done := condition(job, "Complete") or condition(job, "SuccessCriteriaMet"):
-        return _succeeded(its_pods, done, now)
-    if failed := condition(job, "FailureTarget") or condition(job, "Failed"):
-        return _failed(job, its_pods, failed, now)
-    if job["spec"].get("suspend"):
-        return Observation(Progress.SUSPENDED, SUSPENDED)
-    return _active(job, its_pods)
+        return _succeeded(its_pods, done, view.now)
+    failed = condition(job, "FailureTarget") or condition(job, "Failed")
+    if failed is None and job["spec"].get("suspend"):
+        return _suspended(view, spec, its_pods)
+    elastic = spec.elastic is not None and run.stage == TRAIN
+    present = _newest(its_pods) if elastic else its_pods
+    found = diagnosis.first(
+        [
+            evidence
+            for pod in present
+            if (evidence := diagnosis.examine(view, pod)) is not None
+            and (failed or not elastic or _index(pod) == "0" or evidence.failure.cause in _WHOLE_GANG)
+        ]
+    )
+    if found is not None and not found.echo:
+        return Observation(Progress.FAILED, found.failure.message, found.failure, _report_of(its_pods, found))
+    if failed is not None:
+        return _failed(view, job, its_pods, failed, found)
+    if found is not None and elastic:
+        return Observation(Progress.FAILED, found.failure.message, found.failure, _report_of(its_pods, found))
+    seen = _active(view, run, spec, job, present)
+    doubts = [left for pod in present if (left := diagnosis.node_doubt(view, pod)) is not None]
+    # An echo without the Job's word for it: that is on its way, or the root is.
+    again = min([*doubts, *([1.0] if found is not None else [])], default=None)
+    return seen if again is None else _again(seen, again)
 
 
 def _succeeded(its_pods: list[Obj], done: Obj, now: datetime) -> Observation:
-    for pod in its_pods:
+    for pod in sorted(its_pods, key=_order):
         for container in pods.containers(pod):
             end = pods.terminated(container)
             if container["name"] in STAGE_CONTAINERS and end is not None and end.get("message"):
@@ -67,36 +102,93 @@ def _succeeded(its_pods: list[Obj], done: Obj, now: datetime) -> Observation:
     return Observation(Progress.SUCCEEDED, "succeeded", retry_after=_patience(done, now))
 
 
-def _failed(job: Obj, its_pods: list[Obj], failed: Obj, now: datetime) -> Observation:
-    cause = pods.first_failure(its_pods)
-    if cause is None:
+def _suspended(view: TrainingView, spec: TrainingSpec, its_pods: list[Obj]) -> Observation:
+    if view.spec.suspend or spec.queue_name is None:
+        return Observation(Progress.SUSPENDED, SUSPENDED)
+    left = sum(not pods.over(pod) for pod in its_pods)
+    message = f"waits in queue {spec.queue_name}" + (f"; {_pods(left)} of before still end" if left else "")
+    return Observation(Progress.SUSPENDED, message, word="Queued")
+
+
+def _failed(view: TrainingView, job: Obj, its_pods: list[Obj], failed: Obj, found: Evidence | None) -> Observation:
+    patience = _patience(failed, view.now)
+    if found is None:
         text = failed.get("message") or "its Job failed"
         cause = Failure(
             reason=reason_word(failed.get("reason") or "", "JobFailed"),
-            message=f"Job {job['metadata']['name']}: {text}. No pod is left that tells why",
+            message=f"Job {job['metadata']['name']}: {text}. No pod is left that tells why: somebody deleted it",
+            cause=Cause.INFRASTRUCTURE,
         )
-        return Observation(Progress.FAILED, cause.message, cause, retry_after=_patience(failed, now))
+        return Observation(Progress.FAILED, cause.message, cause, retry_after=patience)
     # Who saw another rank go is often reported before the one that went.
-    waits = pods.echoes(cause) and not all(pods.over(pod) for pod in its_pods)
-    return Observation(Progress.FAILED, cause.message, cause, retry_after=_patience(failed, now) if waits else None)
+    waits = not all(pods.over(pod) for pod in its_pods)
+    return Observation(
+        Progress.FAILED,
+        found.failure.message,
+        found.failure,
+        _report_of(its_pods, found),
+        retry_after=patience if waits else None,
+    )
 
 
-def _active(job: Obj, its_pods: list[Obj]) -> Observation:
+def _active(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, its_pods: list[Obj]) -> Observation:
     wanted = job["spec"].get("parallelism", 1)
+    needed = spec.elastic.min_nodes if spec.elastic and run.stage == TRAIN else wanted
     running = sum(pod.get("status", {}).get("phase") in _STARTED for pod in its_pods)
     if running >= wanted:
         return Observation(Progress.RUNNING, f"{_pods(wanted)} running")
-    for pod in its_pods:
-        if hindrance := pods.obstacle(pod):
-            return Observation(Progress.PENDING, hindrance.message, hindrance)
+    if running >= needed:
+        return Observation(Progress.RUNNING, f"{running} of {_pods(wanted)} running; the others join when they start")
+    left = _start_time_left(view, job)
+    hindrance = next((found for pod in its_pods if (found := pods.obstacle(pod))), None)
+    if hindrance is not None and hindrance.reason == "Unschedulable":
+        if before := _alive_before(view, run):
+            message = f"waiting for {_pods(before)} of earlier attempts to end"
+            return Observation(Progress.PENDING, message, retry_after=left)
+        if run.avoided_nodes:
+            avoided = f"{hindrance.message} Avoided for broken hardware: {', '.join(run.avoided_nodes)}"
+            hindrance = hindrance.model_copy(update={"message": avoided[:4096]})
+    if left is not None and left <= 0:
+        return _not_started(view, hindrance, running, wanted)
+    if hindrance is not None:
+        return Observation(Progress.PENDING, hindrance.message, hindrance, retry_after=left)
     if not its_pods and _refused(job):
         name = job["metadata"]["name"]
         message = (
             f"Job {name} cannot make its pods: mostly a quota, the namespace's Pod Security Standard, or a service "
             f"account that does not exist. kubectl describe job {name} tells"
         )
-        return Observation(Progress.PENDING, message, Failure(reason="PodsRefused", message=message))
-    return Observation(Progress.PENDING, f"waiting for {_pods(wanted)} to run")
+        return Observation(Progress.PENDING, message, Failure(reason="PodsRefused", message=message), retry_after=left)
+    return Observation(Progress.PENDING, f"waiting for {_pods(wanted)} to run", retry_after=left)
+
+
+def _not_started(view: TrainingView, hindrance: Failure | None, running: int, wanted: int) -> Observation:
+    said = f": {hindrance.message}" if hindrance else ""
+    image = hindrance is not None and hindrance.reason in ("ImagePullFailed", "ContainerConfigError")
+    failure = Failure(
+        reason=hindrance.reason if hindrance else "StartTimeout",
+        message=f"only {running} of {_pods(wanted)} ran within spec.failurePolicy.startTimeout, "
+        f"{view.spec.failure_policy.start_timeout}{said}",
+        cause=Cause.IMAGE if image else Cause.UNSCHEDULABLE,
+        pod=hindrance.pod if hindrance else None,
+        node=hindrance.node if hindrance else None,
+    )
+    return Observation(Progress.FAILED, failure.message, failure)
+
+
+def _start_time_left(view: TrainingView, job: Obj) -> float | None:
+    """Seconds until the attempt must run; None when it may wait for ever, or is not started at all."""
+    begun, limit = job.get("status", {}).get("startTime"), view.spec.failure_policy.start_timeout
+    if limit is None or begun is None:
+        return None
+    return seconds(limit) - (view.now - moment(begun)).total_seconds()
+
+
+def _alive_before(view: TrainingView, run: Run) -> int:
+    """Pods of earlier attempts that still hold their place."""
+    mine = {RUN: str(run.number), STAGE: run.stage}
+    others = [pod for pod in view.snapshot.all_owned("Pod", **mine) if labels(pod).get(ATTEMPT) != str(run.attempt)]
+    return sum(not pods.over(pod) for pod in others)
 
 
 def _refused(job: Obj) -> bool:
@@ -104,6 +196,47 @@ def _refused(job: Obj) -> bool:
     status = job.get("status", {})
     counts = ("active", "succeeded", "failed", "terminating")
     return "startTime" in status and not any(status.get(count) for count in counts)
+
+
+def _newest(its_pods: Iterable[Obj]) -> list[Obj]:
+    """The newest pod of each index: the Job of an elastic gang replaces the others."""
+    newest: dict[str, Obj] = {}
+    for pod in its_pods:
+        known = newest.get(_index(pod))
+        if known is None or _age(pod) >= _age(known):
+            newest[_index(pod)] = pod
+    return [newest[index] for index in sorted(newest)]
+
+
+def _age(pod: Obj) -> tuple[str, int]:
+    meta = pod["metadata"]
+    return str(meta.get("creationTimestamp") or ""), int(meta.get("resourceVersion") or 0)
+
+
+def _order(pod: Obj) -> tuple[int, str]:
+    index = _index(pod)
+    return int(index) if index.isdecimal() else 0, str(pod["metadata"]["name"])
+
+
+def _index(pod: Obj) -> str:
+    return labels(pod).get(_INDEX) or annotations(pod).get(_INDEX) or "0"
+
+
+def _report_of(its_pods: list[Obj], found: Evidence) -> pods.Report | None:
+    """What the program of the pod that is to blame said last."""
+    for pod in its_pods:
+        if pod["metadata"]["name"] != found.failure.pod:
+            continue
+        for container in pods.containers(pod):
+            end = pods.terminated(container)
+            if container["name"] in STAGE_CONTAINERS and end is not None:
+                return pods.report(end.get("message") or "")
+    return None
+
+
+def _again(seen: Observation, after: float) -> Observation:
+    sooner = after if seen.retry_after is None else min(after, seen.retry_after)
+    return Observation(seen.progress, seen.message, seen.failure, seen.report, sooner, seen.word)
 
 
 def _patience(entry: Obj, now: datetime) -> float | None:

@@ -11,15 +11,16 @@ from lamplighter.training import freeze, verdict
 from lamplighter.training.progress import advance, kept_from_starting, supersede
 from lamplighter.training.start import begun, last_run, start, unrecorded_jobs
 from lamplighter.training.tidy import tidy
-from lamplighter.training.verdict import TrainingView
+from lamplighter.training.view import Options, TrainingView
 
+DEFAULTS = Options()
 SOURCE_POLL = 10.0
 """Seconds between looks at a source that was missing or wrong: users' ConfigMaps are read, not watched."""
 
 
 def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
     """What a plan needs beyond the watched children: a source that is not copied yet, a Job that seems to be gone."""
-    view = _view(snapshot, now)
+    view = _view(snapshot, now, Options())
     run, source = view.status.run, view.spec.source
     under_way = run is not None and not run.state.final
     jobs = [run.job] if run and under_way else unrecorded_jobs(snapshot, last_run(view))
@@ -28,11 +29,11 @@ def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
     return [*missing, *([Ref("ConfigMap", snapshot.namespace, source.config_map)] if source and starting else [])]
 
 
-def plan(snapshot: Snapshot, now: datetime) -> Plan:
+def plan(snapshot: Snapshot, now: datetime, options: Options = DEFAULTS) -> Plan:
     """What to do about a training now."""
     if "deletionTimestamp" in snapshot.obj["metadata"]:
         return Plan()
-    view = _view(snapshot, now)
+    view = _view(snapshot, now, options)
     run = view.status.run
     try:
         if run is not None and not run.state.final:
@@ -50,13 +51,13 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
 
 def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again: float) -> Plan:
     """What to write when the API server refused what was planned."""
-    view = _view(snapshot, now)
+    view = _view(snapshot, now, Options())
     return tidy(view, verdict.blocked(view, error, look_again))
 
 
-def _view(snapshot: Snapshot, now: datetime) -> TrainingView:
+def _view(snapshot: Snapshot, now: datetime, options: Options) -> TrainingView:
     parsed = ModelTraining.model_validate(snapshot.obj)
-    return TrainingView(snapshot, parsed.spec, parsed.status, now)
+    return TrainingView(snapshot, parsed.spec, parsed.status, now, options)
 
 
 def _gives_way(view: TrainingView, run: Run) -> bool:

@@ -1,17 +1,19 @@
-"""A run under way: look at its stage, go on to the next one, or end it."""
+"""A run under way: look at its stage, go on to the next one, start the gang again, or end the run."""
 
 import contextlib
 
 from pydantic import ValidationError
 
-from lamplighter.api.failures import Failure
+from lamplighter.api.failures import Cause, Failure
 from lamplighter.api.training import Artifact, Run, RunState, TrainingSpec
-from lamplighter.core.objects import Obj
+from lamplighter.core import pods
+from lamplighter.core.objects import Obj, timestamp
 from lamplighter.core.plan import Plan
-from lamplighter.training import freeze, output, stages
-from lamplighter.training.observe import Observation, Progress, observe
+from lamplighter.training import attempts, freeze, output, reports, stages
+from lamplighter.training.observe import Observation, Progress, observe, pods_of
 from lamplighter.training.start import stage_children
-from lamplighter.training.verdict import TrainingView, ended, under_way
+from lamplighter.training.verdict import ended, under_way
+from lamplighter.training.view import TrainingView
 
 _STATE = {
     Progress.PENDING: RunState.PENDING,
@@ -21,24 +23,34 @@ _STATE = {
 
 
 def advance(view: TrainingView, run: Run) -> Plan:
-    """Follow the Job of the current stage; a recorded Job that is gone is lost and never made again."""
+    """Follow the Job of the current attempt; a recorded Job that is gone is lost and never made again."""
+    spec = freeze.in_force(view, run.number)
+    left = attempts.deadline_left(view, run)
+    if left is not None and left <= 0:
+        return attempts.past_deadline(view, run)
     job = view.snapshot.owned("Job", run.job)
+    if job is None and run.not_before is not None:
+        return _sooner(attempts.begin(view, run, spec), left)
     if job is None:
         return _lost(view, run)
-    seen = observe(view.snapshot, job, view.now)
+    seen = observe(view, run, spec, job)
     if seen.progress is Progress.FAILED:
-        return _wait_or(ended(view, run, RunState.FAILED, failure=seen.failure), seen)
+        run = _told(view, run, job, seen)
+        return _wait_or(attempts.after_failure(view, run, spec, seen.failure or _UNKNOWN), seen)
     if seen.progress is Progress.SUCCEEDED:
-        return _stage_done(view, run, seen)
-    return _under_way(view, run, job, seen)
+        return _stage_done(view, _told(view, run, job, seen), spec, seen)
+    return _sooner(_under_way(view, run, spec, job, seen), left)
+
+
+_UNKNOWN = Failure(reason="JobFailed", message="the Job failed", cause=Cause.INFRASTRUCTURE)
 
 
 def kept_from_starting(view: TrainingView, run: Run) -> bool:
     """True when not all pods of the first stage run and something is in their way now, whatever was written down."""
     job = view.snapshot.owned("Job", run.job)
-    if job is None or run.stage != stages.TRAIN:
+    if job is None or run.stage != stages.TRAIN or run.attempt > 1:
         return False
-    seen = observe(view.snapshot, job, view.now)
+    seen = observe(view, run, freeze.in_force(view, run.number), job)
     return seen.progress is Progress.PENDING and seen.failure is not None
 
 
@@ -58,18 +70,27 @@ def _lost(view: TrainingView, run: Run) -> Plan:
     return ended(view, run, RunState.LOST, failure=failure)
 
 
-def _stage_done(view: TrainingView, run: Run, seen: Observation) -> Plan:
-    spec = freeze.frozen_spec(view.snapshot, run.number) or freeze.essence(view.spec)
+def _stage_done(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observation) -> Plan:
     if run.stage == stages.PACKAGE:
         return _packaged(view, run, spec, seen)
     following = stages.after(spec, run.stage)
     if following is None:
         return ended(view, run, RunState.SUCCEEDED)
     status = view.draft()
-    job = stages.job_name(view.snapshot.name, run.number, following, 1)
-    run = run.model_copy(update={"stage": following, "attempt": 1, "job": job, "state": RunState.PENDING})
+    run = run.model_copy(
+        update={
+            "stage": following,
+            "attempt": 1,
+            "attempt_start_time": timestamp(view.now),
+            "executions": 0,
+            "executed_at": None,
+            "failures_in_a_row": 0,
+            "job": stages.job_name(view.snapshot.name, run.number, following, 1),
+            "state": RunState.PENDING,
+        }
+    )
     under_way(view, status, run, "its Job was created")
-    return view.plan(status, create=(tuple(stage_children(view.snapshot, run, spec, suspend=view.spec.suspend)),))
+    return view.plan(status, create=(tuple(stage_children(view, run, spec)),))
 
 
 def _packaged(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observation) -> Plan:
@@ -81,31 +102,73 @@ def _packaged(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observatio
     failure = Failure(
         reason="NoDigest",
         message=f"Job {run.job} succeeded but told no sha256 of the archive. Is lamplighter-package in {spec.image}?",
+        cause=Cause.USER_ERROR,
     )
     return _wait_or(ended(view, run, RunState.FAILED, failure=failure), seen)
 
 
-def _under_way(view: TrainingView, run: Run, job: Obj, seen: Observation) -> Plan:
-    status = view.draft()
-    under_way(
-        view, status, run.model_copy(update={"state": _STATE[seen.progress], "failure": seen.failure}), seen.message
+def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen: Observation) -> Plan:
+    held = attempts.suspended if seen.progress is Progress.SUSPENDED else attempts.resumed
+    now = _executed(held(view, run), job, seen).model_copy(
+        update={"state": _STATE[seen.progress], "failure": seen.failure, "not_before": None}
     )
+    if view.spec.suspend and spec.queue_name is not None:
+        # Whether its Job is suspended is the queue's to say, so this attempt ends; the next one waits for the user.
+        return attempts.begin(view, attempts.following(view, now), spec)
+    status, wait = view.draft(), None
+    under_way(view, status, now, seen.message, word=seen.word)
+    if run.stage == stages.TRAIN and (progress := reports.heard(view, run)) != run.progress:
+        left = reports.wait(view, run)
+        if left <= 0 or status != view.status:
+            under_way(view, status, now.model_copy(update={"progress": progress}), seen.message, word=seen.word)
+        else:
+            wait = left
     lost = freeze.frozen_spec(view.snapshot, run.number) is None
     create = (freeze.revision(view.snapshot.obj, run.number),) if lost else ()
-    turn = bool(job["spec"].get("suspend")) is not view.spec.suspend
-    return view.plan(status, create=(create,), patch=(_suspend(job, view.spec.suspend),) if turn else ())
+    plan = view.plan(status, create=(create,), patch=_turns(view, run, spec, job))
+    return _sooner(_sooner(plan, wait), seen.retry_after)
 
 
-def _suspend(job: Obj, suspend: bool) -> Obj:
-    meta = job["metadata"]
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]},
-        "spec": {"suspend": suspend},
-    }
+def _executed(run: Run, job: Obj, seen: Observation) -> Run:
+    """Count each time that the Job's pods were started."""
+    begun = job.get("status", {}).get("startTime")
+    if begun is None or begun == run.executed_at or seen.progress is Progress.PENDING:
+        return run
+    return run.model_copy(update={"executions": run.executions + 1, "executed_at": begun})
+
+
+def _told(view: TrainingView, run: Run, job: Obj, seen: Observation) -> Run:
+    """The run with what its pods told last."""
+    run = _executed(run, job, seen)
+    if run.stage != stages.TRAIN:
+        return run
+    progress = reports.heard(view, run)
+    run = run.model_copy(update={"progress": progress})
+    return run.model_copy(
+        update={"progress": reports.final(run, seen.report.data if seen.report else {}, timestamp(view.now))}
+    )
+
+
+def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[Obj, ...]:
+    """Changes of the Job: held or not, as the user or the queue says; as wide as an elastic gang should be."""
+    change: Obj = {}
+    suspended = bool(job["spec"].get("suspend"))
+    # Nobody joins a gang whose members of before are still saving their work.
+    free = not suspended or all(pods.over(pod) for pod in pods_of(view, job))
+    if spec.queue_name is None and suspended is not view.spec.suspend and free:
+        change["suspend"] = view.spec.suspend
+    if run.stage == stages.TRAIN and spec.elastic and job["spec"].get("parallelism") != spec.nodes:
+        change |= {"parallelism": spec.nodes, "completions": spec.nodes}
+    if not change:
+        return ()
+    meta = {field: job["metadata"][field] for field in ("name", "namespace", "uid")}
+    return ({"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": change},)
 
 
 def _wait_or(otherwise: Plan, seen: Observation) -> Plan:
     """Look again while the evidence may still arrive; otherwise go by what there is."""
     return otherwise if seen.retry_after is None else Plan(requeue_after=seen.retry_after)
+
+
+def _sooner(plan: Plan, after: float | None) -> Plan:
+    return plan if after is None else plan.again(max(after, 0.0))

@@ -27,6 +27,13 @@ class StageRun:
     claim: str
     path: str
     source: str | None
+    avoided: tuple[str, ...] = ()
+    progress_url: str = ""
+
+    @property
+    def gang(self) -> bool:
+        """True when its pods have to find each other."""
+        return self.spec.nodes > 1 or self.spec.elastic is not None
 
     @property
     def namespace(self) -> str:

@@ -8,6 +8,7 @@ from lamplighter.core.objects import Obj
 from lamplighter.training import package, train
 from lamplighter.training.stage import StageRun
 
+QUEUE = "kueue.x-k8s.io/queue-name"
 TRAIN = "train"
 PACKAGE = "package"
 
@@ -46,22 +47,40 @@ def job(stage_run: StageRun, suspend: bool) -> Obj:
         "batch/v1",
         "Job",
         own.job,
-        own.labels,
+        own.labels | _queue(own),
         spec={
             "completionMode": "Indexed",
             "completions": pods,
             "parallelism": pods,
-            "backoffLimit": 0,
+            **_retries(own),
             "suspend": suspend,
             "template": _POD[own.stage](own),
         },
     )
 
 
+def _retries(own: StageRun) -> Obj:
+    """None by the Job itself; only a lost worker of an elastic gang is replaced, and its first worker tells the end.
+
+    A worker that comes back when the others have finished finds nobody to join.
+    """
+    if own.stage != TRAIN or own.spec.elastic is None:
+        return {"backoffLimit": 0}
+    return {
+        "backoffLimitPerIndex": own.spec.failure_policy.max_infrastructure_restarts,
+        "maxFailedIndexes": 0,
+        "successPolicy": {"rules": [{"succeededIndexes": "0"}]},
+    }
+
+
+def _queue(own: StageRun) -> dict[str, str]:
+    return {QUEUE: own.spec.queue_name} if own.spec.queue_name else {}
+
+
 def service(stage_run: StageRun) -> Obj | None:
     """The headless Service that gives every rank a name; None where one pod needs none."""
     own = stage_run
-    if own.stage != TRAIN or own.spec.nodes == 1:
+    if own.stage != TRAIN or not own.gang:
         return None
     return child(
         own.owner,

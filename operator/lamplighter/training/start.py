@@ -7,7 +7,8 @@ from lamplighter.core.plan import Plan, Snapshot
 from lamplighter.training import freeze, output, stages
 from lamplighter.training.observe import SUSPENDED
 from lamplighter.training.stage import StageRun
-from lamplighter.training.verdict import TrainingView, under_way
+from lamplighter.training.verdict import under_way
+from lamplighter.training.view import TrainingView
 
 
 def start(view: TrainingView) -> Plan:
@@ -22,6 +23,7 @@ def start(view: TrainingView) -> Plan:
     number, frozen = _number(view)
     spec = frozen or freeze.essence(view.spec)
     first = stages.of(spec)[0]
+    held = view.spec.suspend and spec.queue_name is not None
     run = Run(
         number=number,
         stage=first,
@@ -29,6 +31,9 @@ def start(view: TrainingView) -> Plan:
         claim_name=output.claim_name(snapshot.name, spec),
         path=output.path(snapshot.obj, number),
         start_time=timestamp(view.now),
+        attempt_start_time=timestamp(view.now),
+        not_before=timestamp(view.now) if held else None,
+        suspended_since=timestamp(view.now) if view.spec.suspend else None,
         state=RunState.SUSPENDED if view.spec.suspend else RunState.PENDING,
     )
     keep: list[Obj] = [] if frozen else [freeze.revision(snapshot.obj, number)]
@@ -37,7 +42,8 @@ def start(view: TrainingView) -> Plan:
         copy = freeze.source_copy(snapshot, spec, number)
         keep += [copy] if copy else []
     claim = output.claim(snapshot, spec)
-    children = [*stage_children(snapshot, run, spec, suspend=view.spec.suspend), *([claim] if claim else [])]
+    in_force = freeze.live(view, spec)
+    children = [*([] if held else stage_children(view, run, in_force)), *([claim] if claim else [])]
     status.last_handled.retrain = (annotations(snapshot.obj).get(RETRAIN) or "")[:256] or None
     under_way(view, status, run, SUSPENDED if view.spec.suspend else "its Job was created")
     return view.plan(status, create=(tuple(keep), tuple(children)))
@@ -82,8 +88,9 @@ def _number(view: TrainingView) -> tuple[int, TrainingSpec | None]:
     return max([last, *numbers]) + 1, None
 
 
-def stage_children(snapshot: Snapshot, run: Run, spec: TrainingSpec, *, suspend: bool) -> list[Obj]:
+def stage_children(view: TrainingView, run: Run, spec: TrainingSpec) -> list[Obj]:
     """The Job of the run's current stage and attempt, and its Service, as far as they do not exist."""
+    snapshot = view.snapshot
     own = StageRun(
         owner=snapshot.obj,
         spec=spec,
@@ -95,6 +102,9 @@ def stage_children(snapshot: Snapshot, run: Run, spec: TrainingSpec, *, suspend:
         claim=run.claim_name,
         path=run.path,
         source=freeze.name(snapshot.name, run.number) if spec.source else None,
+        avoided=tuple(run.avoided_nodes),
+        progress_url=view.options.progress_url,
     )
-    wanted = [stages.job(own, suspend), stages.service(own)]
+    # A queue takes Jobs that are suspended, and starts them.
+    wanted = [stages.job(own, suspend=view.spec.suspend or spec.queue_name is not None), stages.service(own)]
     return [obj for obj in wanted if obj is not None and snapshot.owned(obj["kind"], obj["metadata"]["name"]) is None]

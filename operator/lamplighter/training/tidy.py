@@ -1,35 +1,42 @@
-"""What is removed, and when: Jobs of runs that ended, revisions that nobody remembers. Volumes stay."""
+"""What is stopped and removed, and when: attempts that are over, runs that ended, revisions nobody remembers.
+
+Volumes stay. Only what the status that was read has left behind is touched.
+"""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from lamplighter.api.common import seconds
 from lamplighter.api.training import RunState
-from lamplighter.core.naming import run_number
-from lamplighter.core.objects import Obj, Ref, moment, ref
+from lamplighter.core import pods
+from lamplighter.core.naming import ATTEMPT, STAGE, run_number
+from lamplighter.core.objects import Obj, condition, labels, moment, ref
 from lamplighter.core.plan import Plan
-from lamplighter.training.verdict import TrainingView
+from lamplighter.training.diagnosis import lost_for_good
+from lamplighter.training.view import TrainingView
 
 _EVIDENCE = ("Job", "Service", "ConfigMap")
+_OVER = ("Complete", "SuccessCriteriaMet", "Failed", "FailureTarget")
+_DELETED = "deletionTimestamp"
+_FORCE_AFTER = 10.0
+"""Seconds after the end of a pod's grace period until it is removed by force from a Node that does not answer."""
 
 
 def tidy(view: TrainingView, plan: Plan) -> Plan:
-    """Add the deletes that are due, and come back for the next one.
-
-    Only runs whose end stands in the status that was read are touched.
-    """
-    due: list[Ref] = []
-    wait = [] if plan.requeue_after is None else [plan.requeue_after]
-    for kind in _EVIDENCE:
-        for obj in view.snapshot.all_owned(kind):
-            left = _seconds_left(view, obj)
-            if left is None or "deletionTimestamp" in obj["metadata"]:
-                continue
-            if left <= 0:
-                due.append(ref(obj))
-            else:
-                wait.append(left)
-    due += [ref(obj) for obj in view.snapshot.all_owned("ControllerRevision") if _forgotten(view, obj)]
-    return replace(plan, delete=(*plan.delete, *due), requeue_after=min(wait, default=None))
+    """Add the stops and deletes that are due, and come back for the next one."""
+    snapshot = view.snapshot
+    existing = [obj for kind in _EVIDENCE for obj in snapshot.all_owned(kind) if not obj["metadata"].get(_DELETED)]
+    left = [(ref(obj), _seconds_left(view, obj)) for obj in existing]
+    left += [(replace(ref(pod), force=True), _force_after(view, pod)) for pod in snapshot.all_owned("Pod")]
+    # Who suspended a Job may start it again, so one that is left behind goes.
+    behind = [obj for obj in existing if obj["kind"] == "Job" and _left_behind(view, obj)]
+    left += [(ref(job), 0.0) for job in behind if job["spec"].get("suspend")]
+    left += [(ref(obj), 0.0) for obj in snapshot.all_owned("ControllerRevision") if _forgotten(view, obj)]
+    due = dict.fromkeys(target for target, seconds_left in left if seconds_left is not None and seconds_left <= 0)
+    waits = [seconds_left for _, seconds_left in left if seconds_left is not None and seconds_left > 0]
+    stops = [_stop(job) for job in behind if ref(job) not in due and not job["spec"].get("activeDeadlineSeconds")]
+    plan = replace(plan, patch=(*plan.patch, *stops), delete=(*plan.delete, *due))
+    return plan.again(min(waits)) if waits else plan
 
 
 def _seconds_left(view: TrainingView, obj: Obj) -> float | None:
@@ -42,6 +49,37 @@ def _seconds_left(view: TrainingView, obj: Obj) -> float | None:
         return 0.0
     age = (view.now - moment(record.completion_time)).total_seconds()
     return seconds(view.spec.ttl_after_finished) - max(age, 0.0)
+
+
+def _left_behind(view: TrainingView, job: Obj) -> bool:
+    """True when the status is past this Job, and the Job is not over by itself."""
+    number, run = run_number(job), view.status.run
+    if number is None or run is None or any(condition(job, kind) for kind in _OVER):
+        return False
+    if number != run.number or run.state.final:
+        return number <= run.number
+    attempt = labels(job).get(ATTEMPT, "")
+    return labels(job).get(STAGE) == run.stage and attempt.isdecimal() and int(attempt) < run.attempt
+
+
+def _stop(job: Obj) -> Obj:
+    """Ends the Job for good, and keeps the pods that failed: neither a queue nor anybody else starts it again."""
+    meta = {field: job["metadata"][field] for field in ("name", "namespace", "uid")}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"activeDeadlineSeconds": 1}}
+
+
+def _force_after(view: TrainingView, pod: Obj) -> float | None:
+    """Seconds until a pod is removed by force; None unless its Node is lost and the pod is to go."""
+    if pods.over(pod) or not lost_for_good(view, pod, view.now):
+        return None
+    run = view.status.run
+    deleted = pod["metadata"].get("deletionTimestamp")
+    if deleted is not None:
+        due = moment(deleted) + timedelta(seconds=_FORCE_AFTER)
+        return max((due - view.now).total_seconds(), 0.0)
+    # The Job of an elastic gang replaces a worker when the lost one is removed, which nobody else does for minutes.
+    elastic = view.spec.elastic is not None and run is not None and not run.state.final
+    return 0.0 if elastic else None
 
 
 def _forgotten(view: TrainingView, revision: Obj) -> bool:

@@ -1,65 +1,148 @@
-"""The pods of the train stage: torchrun on every node, rank 0 of the first pod is the master."""
+"""The pods of the train stage: torchrun on every node; the first pod is where all meet."""
 
+from lamplighter.api.common import seconds
 from lamplighter.api.training import TrainingSpec
 from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
+from lamplighter.training import output, placement
 from lamplighter.training.stage import STAGE_CONTAINERS, StageRun, variable
 
 CONTAINER = STAGE_CONTAINERS[0]
 MASTER_PORT = 29500
+TOKEN_AUDIENCE = "lamplighter.dev/progress"  # noqa: S105 (a name, no secret)
+_TOKEN_MOUNT = "/var/run/secrets/lamplighter.dev/progress"  # noqa: S105
+_TOKEN_SECONDS = 3600
+_GRACE = 30
+"""Seconds that Kubernetes gives a pod between SIGTERM and SIGKILL unless its template says otherwise."""
+_PATIENCE_DAYS = 30
+"""How long a pod waits for its peers where spec.failurePolicy.startTimeout does not say it."""
 _LAUNCH = """\
 command -v lamplighter-train >/dev/null 2>&1 && exec lamplighter-train "$@"
 exec python -m torch.distributed.run "$@"
 """
 _INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+_ACCELERATORS = frozenset({"aws.amazon.com/neuron", "habana.ai/gaudi", "google.com/tpu"})
+_BACKENDS = {"gpu.intel.com": "xccl", "habana.ai": "hccl"}
 
 
-def processes_per_node(spec: TrainingSpec) -> int:
-    """What the user says; otherwise one per GPU of the pod; otherwise one."""
+def processes_per_node(spec: TrainingSpec) -> int | str:
+    """What the user says; otherwise one per GPU of the pod; otherwise one.
+
+    ``gpu`` where only a resource claim may bring GPUs: torchrun counts them when it starts.
+    """
     if spec.procs_per_node is not None:
         return spec.procs_per_node
-    wanted = {**spec.resources.requests, **spec.resources.limits}
-    gpus = sum(int(count) for name, count in wanted.items() if _is_gpu(name) and count.isdigit())
-    return max(gpus, 1)
+    gpus = sum(_gpus(spec).values())
+    return gpus or ("gpu" if spec.resource_claims else 1)
+
+
+def backend(spec: TrainingSpec) -> str:
+    """The collectives of torch.distributed that fit the devices."""
+    gpus = _gpus(spec)
+    for domain, name in _BACKENDS.items():
+        if any(resource.startswith(f"{domain}/") for resource in gpus):
+            return name
+    return "nccl" if gpus or spec.resource_claims else "gloo"
 
 
 def pod(own: StageRun) -> Obj:
     """The pod template of the train stage, with the user's overrides."""
     spec = own.spec
+    reports = bool(own.progress_url)
+    token = {"name": "progress", "mountPath": _TOKEN_MOUNT, "readOnly": True}
     container = {
         "name": CONTAINER,
         "command": ["/bin/sh", "-c", _LAUNCH, "lamplighter", spec.entrypoint, *spec.args],
         "env": [*_environment(own), *(entry.model_dump(exclude_none=True) for entry in spec.env)],
-        "resources": spec.resources.model_dump(),
-        "volumeMounts": [{"name": "shm", "mountPath": "/dev/shm"}],  # noqa: S108 (a volume of the pod's own)
+        **placement.devices(own),
+        "volumeMounts": [
+            {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 (a volume of the pod's own)
+            *([token] if reports else []),
+        ],
     }
     shared_memory = {"name": "shm", "emptyDir": {"medium": "Memory"}}
-    subdomain = {"subdomain": own.job} if spec.nodes > 1 else {}
-    return override(own.pod(container, shared_memory, **subdomain), own.template(CONTAINER))
+    subdomain = {"subdomain": own.job} if own.gang else {}
+    built = own.pod(container, shared_memory, *([_token()] if reports else []), **subdomain)
+    overridden = override(placement.placed(own, built), own.template(CONTAINER))
+    return placement.avoiding(own.avoided, overridden)
 
 
 def _environment(own: StageRun) -> list[Obj]:
-    spec = own.spec
+    spec, policy = own.spec, own.spec.failure_policy
     processes = processes_per_node(spec)
-    common = [
+    variables: dict[str, object] = {
+        "LAMPLIGHTER_NODES": spec.nodes,
+        "LAMPLIGHTER_PROCS_PER_NODE": processes,
+        "LAMPLIGHTER_BACKEND": backend(spec),
+        "LAMPLIGHTER_CHECKPOINT_DIR": f"{output.MOUNT}/checkpoints/attempt-{own.attempt}",
+        "LAMPLIGHTER_CHECKPOINT_EVERY_S": _whole(spec.checkpoint.every),
+        "LAMPLIGHTER_CHECKPOINT_KEEP": spec.checkpoint.keep,
+        "LAMPLIGHTER_LOG_DIR": f"{output.MOUNT}/logs/attempt-{own.attempt}",
+        "LAMPLIGHTER_GRACE_S": spec.template.spec.get("terminationGracePeriodSeconds", _GRACE),
+        "PET_NPROC_PER_NODE": processes,
+    }
+    if own.progress_url:
+        variables["LAMPLIGHTER_PROGRESS_URL"] = own.progress_url
+        variables["LAMPLIGHTER_PROGRESS_TOKEN_FILE"] = f"{_TOKEN_MOUNT}/token"
+    if policy.hang_timeout:
+        variables["LAMPLIGHTER_HANG_TIMEOUT_S"] = _whole(policy.hang_timeout)
+    if spec.progress.from_output:
+        variables["LAMPLIGHTER_METRICS_FROM_OUTPUT"] = 1
+    if own.gang:
+        patience = policy.start_timeout or f"{_PATIENCE_DAYS}d"
+        variables["LAMPLIGHTER_DNS_TIMEOUT_S"] = _whole(patience)
+    return [
         *own.environment(),
-        variable("LAMPLIGHTER_NODES", spec.nodes),
-        variable("LAMPLIGHTER_PROCS_PER_NODE", processes),
-        variable("PET_NNODES", spec.nodes),
-        variable("PET_NPROC_PER_NODE", processes),
-        variable("PET_MAX_RESTARTS", 0),
+        *(variable(name, value) for name, value in variables.items()),
+        *_rendezvous(own),
     ]
+
+
+def _rendezvous(own: StageRun) -> list[Obj]:
+    """How the launchers of the nodes find each other."""
+    spec = own.spec
+    host = f"{own.job}-0.{own.job}.{own.namespace}.svc"
+    if spec.elastic is not None:
+        # What the gang may lose in place: a lost worker costs each survivor one restart.
+        restarts = spec.failure_policy.max_infrastructure_restarts
+        return [
+            variable("LAMPLIGHTER_ELASTIC", 1),
+            variable("PET_NNODES", f"{spec.elastic.min_nodes}:{spec.elastic.max_nodes}"),
+            variable("PET_MAX_RESTARTS", restarts),
+            variable("PET_RDZV_BACKEND", "c10d"),
+            variable("PET_RDZV_ENDPOINT", f"{host}:{MASTER_PORT}"),
+            variable("PET_RDZV_ID", own.job),
+            {"name": "PET_NODE_RANK", "valueFrom": {"fieldRef": {"fieldPath": _INDEX}}},
+        ]
+    common = [variable("PET_NNODES", spec.nodes), variable("PET_MAX_RESTARTS", 0)]
     if spec.nodes == 1:
         return [*common, variable("PET_STANDALONE", 1)]
     return [
         *common,
         {"name": "PET_NODE_RANK", "valueFrom": {"fieldRef": {"fieldPath": _INDEX}}},
         variable("PET_RDZV_BACKEND", "static"),
-        variable("PET_MASTER_ADDR", f"{own.job}-0.{own.job}.{own.namespace}.svc"),
+        variable("PET_MASTER_ADDR", host),
         variable("PET_MASTER_PORT", MASTER_PORT),
     ]
 
 
+def _token() -> Obj:
+    source = {"audience": TOKEN_AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": "token"}
+    return {"name": "progress", "projected": {"sources": [{"serviceAccountToken": source}]}}
+
+
+def _gpus(spec: TrainingSpec) -> dict[str, int]:
+    wanted = {**spec.resources.requests, **spec.resources.limits}
+    return {name: int(count) for name, count in wanted.items() if _is_gpu(name) and count.isdigit() and int(count)}
+
+
 def _is_gpu(resource: str) -> bool:
     domain, _, name = resource.partition("/")
-    return bool(name) and ("gpu" in name or name.startswith("mig-") or domain == "gpu.intel.com")
+    return resource in _ACCELERATORS or (
+        bool(name) and ("gpu" in name or name.startswith("mig-") or domain == "gpu.intel.com")
+    )
+
+
+def _whole(duration: str) -> int:
+    """Whole seconds, at least one."""
+    return max(round(seconds(duration)), 1)

@@ -1,31 +1,32 @@
 """Writing down how a run stands: state, conditions, history, and the events of the transitions."""
 
 from lamplighter.api.failures import Failure
-from lamplighter.api.training import Artifact, Run, RunRecord, RunState, TrainingSpec, TrainingStatus
+from lamplighter.api.training import Artifact, Run, RunRecord, RunState, TrainingStatus
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import timestamp
 from lamplighter.core.plan import Event, Plan
-from lamplighter.core.view import View
 from lamplighter.training.stages import TRAIN
-
-TrainingView = View[TrainingSpec, TrainingStatus]
+from lamplighter.training.view import TrainingView
 
 _STALLING = frozenset({"ImagePullFailed", "ContainerConfigError", "PodsRefused"})
 """Obstacles that do not go away by waiting."""
 
 
-def under_way(view: TrainingView, status: TrainingStatus, run: Run, message: str) -> None:
-    """Put a run that is not over into the status. Its ``failure``, if any, is the obstacle it waits for."""
+def under_way(view: TrainingView, status: TrainingStatus, run: Run, message: str, *, word: str | None = None) -> None:
+    """Put a run that is not over into the status. Its ``failure``, if any, is the obstacle it waits for.
+
+    ``word`` says more than the run's state, where something can: Queued, Restarting.
+    """
     obstacle = run.failure.reason if run.failure else None
     stage = "" if run.stage == TRAIN else run.stage.capitalize()
     status.run = run
-    status.state = obstacle or f"{stage}{run.state.value}"
+    status.state = obstacle or f"{stage}{word or run.state.value}"
     view.summarize(
         status,
         ready=False,
-        progressing=run.state is not RunState.SUSPENDED and obstacle not in _STALLING,
+        progressing=(run.state is not RunState.SUSPENDED or word is not None) and obstacle not in _STALLING,
         stalled=obstacle in _STALLING,
-        reason=obstacle or run.state.value,
+        reason=obstacle or word or run.state.value,
         message=f"run {run.number}, stage {run.stage}, attempt {run.attempt}: {message}",
     )
 
@@ -36,7 +37,13 @@ def ended(
     """End a run for good and remember it."""
     status = view.draft()
     status.run = run.model_copy(
-        update={"state": state, "artifact": artifact, "failure": failure, "completion_time": timestamp(view.now)}
+        update={
+            "state": state,
+            "artifact": artifact,
+            "failure": failure,
+            "completion_time": timestamp(view.now),
+            "not_before": None,
+        }
     )
     record = RunRecord(
         run=run.number,
@@ -45,6 +52,9 @@ def ended(
         failure=failure,
         start_time=run.start_time,
         completion_time=status.run.completion_time,
+        restarts=run.restarts,
+        executions=run.executions,
+        metrics=run.progress.metrics if run.progress else {},
     )
     status.history = [*(entry for entry in status.history if entry.run != run.number), record]
     status.history = status.history[-view.spec.history_limit :]

@@ -1,0 +1,34 @@
+"""Whether the Node of a pod still answers. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from lamplighter.core.objects import Obj, moment
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A Node that does not answer: since when (RFC 3339), and how to say it."""
+
+    since: str
+    text: str
+
+    def age(self, now: datetime) -> float:
+        """Seconds of silence; 0 when the clocks disagree."""
+        return max((now - moment(self.since)).total_seconds(), 0.0) if self.since else 0.0
+
+
+def state(nodes: Mapping[str, Obj] | None, pod: Obj) -> Silence | None:
+    """How the pod's Node is silent; None when it answers, when the pod has none, or when nobody watches Nodes."""
+    name = (pod.get("spec") or {}).get("nodeName")
+    if not name or nodes is None:
+        return None
+    node = nodes.get(name)
+    if node is None:
+        # A Node and the first pods on it come on different watch streams: the pod's age tells which is the case.
+        return Silence(pod.get("status", {}).get("startTime") or "", "is gone from the cluster")
+    for entry in node.get("status", {}).get("conditions") or ():
+        if entry["type"] == "Ready" and entry["status"] != "True":
+            return Silence(entry.get("lastTransitionTime") or "", "is not ready: " + (entry.get("message") or "silent"))
+    return None

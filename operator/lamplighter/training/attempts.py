@@ -1,0 +1,128 @@
+"""When an attempt is over: the next one, as long as the budget of the cause allows, or the end of the run."""
+
+from datetime import timedelta
+
+from lamplighter.api.common import seconds
+from lamplighter.api.failures import Cause, Failure
+from lamplighter.api.training import Run, RunState, TrainingSpec
+from lamplighter.core.objects import moment, timestamp
+from lamplighter.core.plan import Event, Plan
+from lamplighter.training import budget, stages
+from lamplighter.training.start import stage_children
+from lamplighter.training.verdict import ended, under_way
+from lamplighter.training.view import TrainingView
+
+_AVOIDED = 64
+
+
+def after_failure(view: TrainingView, run: Run, spec: TrainingSpec, failure: Failure) -> Plan:
+    """Start the gang again, or end the run when the cause has spent its budget."""
+    policy = view.spec.failure_policy
+    cause = failure.cause or Cause.USER_ERROR
+    failure = failure.model_copy(update={"attempt": run.attempt})
+    times = run.failures.get(cause.value, 0) + 1
+    run = run.model_copy(update={"failures": {**run.failures, cause.value: times}})
+    limit = budget.allowed(policy, cause)
+    if limit is not None and times > limit:
+        return ended(view, run, RunState.FAILED, failure=budget.final(failure, cause, times, limit))
+    in_a_row = 1 if _ran_long(view, run) else run.failures_in_a_row + 1
+    wait = budget.pause(policy, in_a_row)
+    run = following(view, run, wait).model_copy(
+        update={
+            "restarts": run.restarts + budget.spends(cause),
+            "failures_in_a_row": in_a_row,
+            "last_failure": failure,
+            "avoided_nodes": _avoided(run, failure, cause),
+        }
+    )
+    said = f"attempt {run.attempt - 1} ended with {failure.reason}: {failure.message}"
+    event = Event(
+        "Warning" if budget.spends(cause) else "Normal", "Restarting", f"{said}. Attempt {run.attempt} follows"
+    )
+    return begin(view, run, spec, events=(event,))
+
+
+def following(view: TrainingView, run: Run, wait: float = 0.0) -> Run:
+    """The run with its next attempt, whose Job is not made before ``wait`` seconds have passed."""
+    attempt = run.attempt + 1
+    return run.model_copy(
+        update={
+            "attempt": attempt,
+            "job": stages.job_name(view.snapshot.name, run.number, run.stage, attempt),
+            "not_before": timestamp(view.now + timedelta(seconds=wait)),
+            "executed_at": None,
+            "state": RunState.PENDING,
+            "failure": None,
+        }
+    )
+
+
+def begin(view: TrainingView, run: Run, spec: TrainingSpec, *, events: tuple[Event, ...] = ()) -> Plan:
+    """Make the Job of an attempt that waits for it, when its time has come and nobody holds it."""
+    status = view.draft()
+    left = (moment(run.not_before) - view.now).total_seconds() if run.not_before else 0.0
+    if view.spec.suspend:
+        run = suspended(view, run)
+        under_way(view, status, run, "suspended between two attempts: set spec.suspend to false to go on")
+        return view.plan(status, events=events)
+    if left > 0:
+        run = resumed(view, run).model_copy(update={"state": RunState.PENDING})
+        under_way(view, status, run, f"restarts at {run.not_before}, {_why(run)}", word="Restarting")
+        return view.plan(status, events=events, requeue_after=left)
+    run = resumed(view, run).model_copy(
+        update={"not_before": None, "attempt_start_time": timestamp(view.now), "state": RunState.PENDING}
+    )
+    under_way(view, status, run, f"its Job was created{', ' + _why(run) if run.last_failure else ''}")
+    return view.plan(status, create=(tuple(stage_children(view, run, spec)),), events=events)
+
+
+def suspended(view: TrainingView, run: Run) -> Run:
+    """The run, held from now on."""
+    since = run.suspended_since or timestamp(view.now)
+    return run.model_copy(update={"state": RunState.SUSPENDED, "suspended_since": since, "failure": None})
+
+
+def resumed(view: TrainingView, run: Run) -> Run:
+    """The run, not held any more; the time that it was is remembered."""
+    if run.suspended_since is None:
+        return run
+    held = max((view.now - moment(run.suspended_since)).total_seconds(), 0.0)
+    return run.model_copy(update={"suspended_since": None, "suspended_seconds": run.suspended_seconds + round(held)})
+
+
+def deadline_left(view: TrainingView, run: Run) -> float | None:
+    """Seconds until the run has taken longer than it may; None without a deadline, or while it is suspended."""
+    if view.spec.active_deadline is None or run.suspended_since is not None:
+        return None
+    taken = (view.now - moment(run.start_time)).total_seconds() - run.suspended_seconds
+    return seconds(view.spec.active_deadline) - taken
+
+
+def past_deadline(view: TrainingView, run: Run) -> Plan:
+    """End a run that takes too long."""
+    failure = Failure(
+        reason="DeadlineExceeded",
+        message=f"the run took longer than spec.activeDeadline, {view.spec.active_deadline}",
+        cause=Cause.DEADLINE,
+        attempt=run.attempt,
+    )
+    return ended(view, run, RunState.FAILED, failure=budget.final(failure, Cause.DEADLINE, 1, 0))
+
+
+def _ran_long(view: TrainingView, run: Run) -> bool:
+    """True when the attempt ran longer than the longest pause: its failure is not one more of the same row."""
+    if run.attempt_start_time is None:
+        return False
+    ran = (view.now - moment(run.attempt_start_time)).total_seconds()
+    return ran > seconds(view.spec.failure_policy.backoff.max)
+
+
+def _avoided(run: Run, failure: Failure, cause: Cause) -> list[str]:
+    if cause is not Cause.HARDWARE or failure.node is None or failure.node in run.avoided_nodes:
+        return run.avoided_nodes
+    return [*run.avoided_nodes, failure.node][-_AVOIDED:]
+
+
+def _why(run: Run) -> str:
+    last = run.last_failure
+    return "" if last is None else f"attempt {run.attempt - 1} ended with {last.reason}: {last.message}"

@@ -1,0 +1,55 @@
+"""How often an attempt may fail, by cause, and how long to wait before the next."""
+
+from lamplighter.api.common import seconds
+from lamplighter.api.failures import Cause, Failure, FailurePolicy
+
+_FIELD = {
+    Cause.USER_ERROR: "maxRestarts",
+    Cause.OUT_OF_MEMORY: "maxRestarts",
+    Cause.HANG: "maxHangRestarts",
+    Cause.INFRASTRUCTURE: "maxInfrastructureRestarts",
+    Cause.HARDWARE: "maxInfrastructureRestarts",
+}
+"""The field of spec.failurePolicy that limits a cause. Preemption has no limit; any other cause is final."""
+_ADVICE = {
+    Cause.USER_ERROR: "Correct the script or its arguments: a changed spec starts the next run",
+    Cause.OUT_OF_MEMORY: "Raise the memory limit or use smaller batches: a changed spec starts the next run",
+    Cause.HANG: "See in the ranks' logs where it hung; raise spec.failurePolicy.hangTimeout if it was only slow",
+    Cause.INFRASTRUCTURE: "Look at the Nodes, then ask for a new run with the annotation lamplighter.dev/retrain",
+    Cause.HARDWARE: "Have the Nodes repaired, then ask for a new run with the annotation lamplighter.dev/retrain",
+    Cause.IMAGE: "Correct spec.image, the registry or imagePullSecrets",
+    Cause.UNSCHEDULABLE: "Ask for less, or add Nodes; spec.failurePolicy.startTimeout says how long to wait",
+    Cause.DEADLINE: "Raise spec.activeDeadline, then ask for a new run with the annotation lamplighter.dev/retrain",
+}
+
+
+def spends(cause: Cause) -> bool:
+    """True when a failure of this cause counts as a restart."""
+    return cause is not Cause.PREEMPTED
+
+
+def allowed(policy: FailurePolicy, cause: Cause) -> int | None:
+    """Restarts that this cause may take in one run; None: any number."""
+    limits = {
+        "maxRestarts": policy.max_restarts,
+        "maxHangRestarts": policy.max_hang_restarts,
+        "maxInfrastructureRestarts": policy.max_infrastructure_restarts,
+    }
+    return None if cause is Cause.PREEMPTED else limits.get(_FIELD.get(cause, ""), 0)
+
+
+def pause(policy: FailurePolicy, in_a_row: int) -> float:
+    """Seconds before the restart after so many failures in a row."""
+    if in_a_row <= 1:
+        return 0.0
+    return min(seconds(policy.backoff.initial) * 2.0 ** min(in_a_row - 2, 40), seconds(policy.backoff.max))
+
+
+def final(failure: Failure, cause: Cause, times: int, limit: int) -> Failure:
+    """The failure that ends a run, with what was tried and what the user can do."""
+    tried = ""
+    if limit:
+        tried = f"{cause.value} ended {times} attempts; spec.failurePolicy.{_FIELD[cause]} is {limit}. "
+    said = failure.message.rstrip()
+    stop = "" if said.endswith((".", "!", "?")) else "."
+    return failure.model_copy(update={"message": f"{said}{stop} {tried}{_ADVICE[cause]}"[:4096]})

@@ -1,0 +1,167 @@
+"""Why an attempt fails: what its pods and their Nodes say, told apart by cause.
+
+The first failure that is nobody's echo counts: when one rank goes, the others lose their peer, and the Job controller
+deletes them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lamplighter.api.failures import Cause, Failure
+from lamplighter.core import nodes, pods
+from lamplighter.core.objects import Obj, condition
+from lamplighter.training.view import TrainingView
+
+_CAUSES = {
+    "OOMKilled": Cause.OUT_OF_MEMORY,
+    "Hang": Cause.HANG,
+    "GPUFailed": Cause.HARDWARE,
+    "PeerLost": Cause.INFRASTRUCTURE,
+    "Terminated": Cause.INFRASTRUCTURE,
+    "MasterUnreachable": Cause.INFRASTRUCTURE,
+    "StoreFailed": Cause.INFRASTRUCTURE,
+}
+_KILLED = frozenset({137, 143})
+"""Exit codes of SIGKILL and SIGTERM: nobody's own doing."""
+_DISRUPTIONS = {
+    "PreemptionByScheduler": (Cause.PREEMPTED, "Preempted", "made room for pods of higher priority"),
+    "EvictionByEvictionAPI": (Cause.PREEMPTED, "Evicted", "was evicted, as by a drain of its Node"),
+    "DeletionByTaintManager": (Cause.PREEMPTED, "Evicted", "does not tolerate a taint of its Node"),
+    "DeletionByPodGC": (Cause.INFRASTRUCTURE, "NodeLost", "was removed because its Node is gone"),
+    "TerminationByKubelet": (Cause.INFRASTRUCTURE, "Evicted", "was ended by the kubelet"),
+}
+_SHUTDOWN = frozenset({"Terminated", "NodeShutdown", "Shutdown"})
+"""Reasons of a pod that its Node ended because it shuts down: spot machines do."""
+_OWN_USE = ("exceeds the total limit of containers", "exceeds the limit", "exceeded its local ephemeral storage limit")
+"""How the kubelet says that a pod itself used more disk than it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A failure; ``at`` orders them; an ``echo`` follows from the failure of another pod."""
+
+    failure: Failure
+    at: str
+    echo: bool = False
+
+
+def first(found: list[Evidence]) -> Evidence | None:
+    """The failure that the others follow from."""
+    return min(found, key=lambda evidence: (evidence.echo, evidence.at), default=None)
+
+
+def examine(view: TrainingView, pod: Obj) -> Evidence | None:
+    """What went wrong with a pod; None when it waits, runs or succeeded."""
+    if pod.get("status", {}).get("phase") == "Succeeded":
+        return None
+    return (
+        _disrupted(view, pod)
+        or _ended(pod)
+        or _broken(pod)
+        or _on_bad_node(view, pod)
+        or _lost(view, pod)
+        or _gone(pod)
+    )
+
+
+def node_doubt(view: TrainingView, pod: Obj) -> float | None:
+    """Seconds until a Node that does not answer now counts as lost; None when there is no doubt."""
+    state = nodes.state(view.snapshot.nodes, pod)
+    if state is None or pods.over(pod):
+        return None
+    left = view.options.node_grace - state.age(view.now)
+    return max(left, 0.5) if left > 0 else None
+
+
+def _disrupted(view: TrainingView, pod: Obj) -> Evidence | None:
+    entry, status = condition(pod, "DisruptionTarget"), pod.get("status", {})
+    reason, text = status.get("reason") or "", status.get("message") or ""
+    if entry is None and reason not in ("Evicted", *_SHUTDOWN):
+        return None
+    word = (entry or {}).get("reason") or "TerminationByKubelet"
+    cause, name, what = _DISRUPTIONS.get(word, (Cause.PREEMPTED, "Evicted", f"was disrupted ({word})"))
+    if any(phrase in text for phrase in _OWN_USE):
+        cause, name, what = Cause.USER_ERROR, "OutOfDisk", "used more disk than it may: raise ephemeral-storage"
+    elif reason in _SHUTDOWN:
+        cause, name, what = Cause.PREEMPTED, "NodeShutdown", "was ended because its Node shuts down"
+    elif word == "DeletionByTaintManager" and nodes.state(view.snapshot.nodes, pod) is not None:
+        cause, name, what = Cause.INFRASTRUCTURE, "NodeLost", "was removed because its Node does not answer"
+    detail = text or (entry or {}).get("message") or ""
+    return Evidence(pods.blame(pod, name, f"pod {_name(pod)} {what}. {detail}".strip(), cause), _since(entry, pod))
+
+
+def _ended(pod: Obj) -> Evidence | None:
+    found = pods.failure(pod)
+    if found is None:
+        return None
+    echo = pods.echoes(found)
+    cause = _CAUSES.get(found.reason)
+    if cause is None and found.reason == "UnexpectedAdmissionError":
+        cause = Cause.HARDWARE
+    if cause is None:
+        killed = found.exit_code in _KILLED or found.exit_code is None
+        cause = Cause.INFRASTRUCTURE if killed else Cause.USER_ERROR
+    return Evidence(found.model_copy(update={"cause": cause}), pods.ended_at(pod), echo)
+
+
+def _broken(pod: Obj) -> Evidence | None:
+    for container in pods.containers(pod):
+        for resource in container.get("allocatedResourcesStatus") or ():
+            for device in resource.get("resources") or ():
+                if device.get("health") == "Unhealthy":
+                    message = (
+                        f"device {device.get('resourceID')} of {resource['name']} in pod {_name(pod)} is unhealthy; "
+                        f"Node {_node(pod)} is avoided from now on. Have it looked at"
+                    )
+                    return Evidence(pods.blame(pod, "GPUUnhealthy", message, Cause.HARDWARE), "")
+    return None
+
+
+def _on_bad_node(view: TrainingView, pod: Obj) -> Evidence | None:
+    node = (view.snapshot.nodes or {}).get(_node(pod))
+    if node is None or pods.over(pod):
+        return None
+    for kind in sorted(view.options.bad_node_conditions):
+        if entry := condition(node, kind):
+            message = (
+                f"Node {_node(pod)} has the condition {kind}: {entry.get('message') or 'no details'}. "
+                "It is avoided from now on; have it looked at"
+            )
+            return Evidence(
+                pods.blame(pod, "NodeUnhealthy", message, Cause.HARDWARE), entry.get("lastTransitionTime") or ""
+            )
+    return None
+
+
+def _lost(view: TrainingView, pod: Obj) -> Evidence | None:
+    state = nodes.state(view.snapshot.nodes, pod)
+    if state is None or state.age(view.now) < view.options.node_grace:
+        return None
+    message = f"pod {_name(pod)} is lost: Node {_node(pod)} {state.text}"
+    return Evidence(pods.blame(pod, "NodeLost", message, Cause.INFRASTRUCTURE), state.since)
+
+
+def _gone(pod: Obj) -> Evidence | None:
+    deleted = pod["metadata"].get("deletionTimestamp")
+    if deleted is None:
+        return None
+    message = f"pod {_name(pod)} was deleted while it was needed"
+    return Evidence(pods.blame(pod, "PodDeleted", message, Cause.INFRASTRUCTURE), deleted, echo=True)
+
+
+def _since(entry: Obj | None, pod: Obj) -> str:
+    return (entry or {}).get("lastTransitionTime") or pods.ended_at(pod)
+
+
+def _name(pod: Obj) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def _node(pod: Obj) -> str:
+    return str((pod.get("spec") or {}).get("nodeName") or "")
+
+
+def lost_for_good(view: TrainingView, pod: Obj, now: datetime) -> bool:
+    """True when the pod's Node is gone or has not answered for the grace, so that nobody will ever end the pod."""
+    state = nodes.state(view.snapshot.nodes, pod)
+    return state is not None and state.age(now) >= view.options.node_grace

@@ -1,0 +1,92 @@
+"""What ranks report, as the status shows it."""
+
+import math
+from typing import Any
+
+from lamplighter.api.progress import Progress
+from lamplighter.api.training import Run
+from lamplighter.core.objects import Obj, moment, timestamp
+from lamplighter.training.view import TrainingView
+
+WRITE_EVERY = 10.0
+"""Seconds between two status writes that tell of nothing but progress."""
+_WORDS = frozenset({"nan", "inf", "-inf"})
+
+
+def heard(view: TrainingView, run: Run) -> Progress | None:
+    """The newest progress of the run's current attempt: the last report, or what the status says already."""
+    report = view.snapshot.report
+    if report is None or (report.get("run"), report.get("attempt")) != (run.number, run.attempt):
+        return run.progress
+    told = told_by(report)
+    written = run.progress
+    if written is not None and told == written.model_copy(update={"time": None}):
+        return written
+    return told.model_copy(update={"time": timestamp(view.now)})
+
+
+def wait(view: TrainingView, run: Run) -> float:
+    """Seconds until progress alone is worth another write."""
+    if run.progress is None or run.progress.time is None:
+        return 0.0
+    return WRITE_EVERY - max((view.now - moment(run.progress.time)).total_seconds(), 0.0)
+
+
+def final(run: Run, said: Obj, when: str) -> Progress | None:
+    """The progress with which an attempt ended, from the termination message; what was known when that tells none."""
+    if not any(key in said for key in ("step", "metrics")):
+        return run.progress
+    known = {} if run.progress is None else run.progress.model_dump(by_alias=True, exclude_none=True)
+    told = told_by(said).model_dump(by_alias=True, exclude_none=True)
+    metrics = {**known.get("metrics", {}), **told.pop("metrics", {})}
+    merged = {**known, **told, "metrics": dict(list(metrics.items())[-32:]), "time": when}
+    merged.pop("eta", None)
+    return Progress.model_validate(merged)
+
+
+def told_by(report: Obj) -> Progress:
+    """A report as users read it. Pods are not trusted: what has a wrong type is left out."""
+    step, total = _whole(report.get("step")), _whole(report.get("total"))
+    metrics = report.get("metrics")
+    pairs = metrics.items() if isinstance(metrics, dict) else ()
+    return Progress(
+        step=step,
+        total=total,
+        steps=None if step is None else f"{step}/{total}" if total else str(step),
+        metrics={str(name)[:63]: text for name, value in list(pairs)[:32] if (text := number(value))},
+        samples_per_second=number(report.get("samplesPerSecond")),
+        eta=_eta(step, total, report.get("secondsPerStep")),
+        checkpoint_step=_whole(report.get("checkpointStep")),
+        heartbeat=heartbeat[:40] if isinstance(heartbeat := report.get("heartbeat"), str) else None,
+    )
+
+
+def number(value: Any) -> str | None:
+    """Six digits of a number, or nan, inf, -inf; None for anything else."""
+    if isinstance(value, str) and value in _WORDS:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return f"{value:.6g}"
+
+
+def duration(seconds: float) -> str:
+    """The two largest parts of a duration: 2d3h, 12m30s, 5s."""
+    parts: list[str] = []
+    rest = max(round(seconds), 0)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
+        count, rest = divmod(rest, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2])
+
+
+def _eta(step: int | None, total: int | None, seconds_per_step: Any) -> str | None:
+    if step is None or not total or isinstance(seconds_per_step, bool) or not isinstance(seconds_per_step, int | float):
+        return None
+    left = (total - step) * seconds_per_step
+    return duration(left) if math.isfinite(left) and 0 <= left < 1e9 else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None

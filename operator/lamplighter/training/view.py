@@ -1,0 +1,27 @@
+"""One look at a training, and what the operator's settings say about trainings."""
+
+from dataclasses import dataclass
+
+from lamplighter.api.training import TrainingSpec, TrainingStatus
+from lamplighter.core.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Settings that a plan depends on.
+
+    ``progress_url``: where pods report to; empty: they do not. ``node_grace``: seconds that a Node may be NotReady
+    before its pods count as lost. ``bad_node_conditions``: types of Node conditions that mean broken hardware when
+    they are True.
+    """
+
+    progress_url: str = ""
+    node_grace: float = 15.0
+    bad_node_conditions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class TrainingView(View[TrainingSpec, TrainingStatus]):
+    """A snapshot of a ModelTraining, parsed, as of ``now``."""
+
+    options: Options = Options()
