@@ -22,6 +22,7 @@ from lamplighter.engine.reconcile import Kind, Reconciler, work
 from lamplighter.engine.resources import PRIMARY
 from lamplighter.settings import Settings
 from lamplighter.training import plan as training
+from lamplighter.training.view import Options
 
 DRAIN_SECONDS = 20.0
 BUSY_TRIES = 15
@@ -29,10 +30,17 @@ BUSY_TRIES = 15
 log = logging.getLogger("lamplighter")
 
 
+def training_options(settings: Settings) -> Options:
+    """What plans of trainings are told of the settings."""
+    return Options(node_grace=settings.node_grace, bad_node_conditions=frozenset(settings.bad_node_conditions))
+
+
 def kinds(settings: Settings) -> dict[str, Kind]:
     """What the engine reconciles."""
     return {
-        "ModelTraining": Kind(training.reads, training.plan, training.blocked),
+        "ModelTraining": Kind(
+            training.reads, functools.partial(training.plan, options=training_options(settings)), training.blocked
+        ),
         "ModelDeployment": Kind(
             deployment.reads,
             functools.partial(deployment.plan, default_image=settings.torchserve_image),

@@ -23,6 +23,10 @@ class Settings(BaseSettings):
     torchserve_image: str = Field(default="lamplighter/torchserve:0.1.0", description="For deployments that name none.")
 
     watch_nodes: bool = Field(default=True, description="False: Nodes are not watched; a lost one is noticed late.")
+    bad_node_conditions: list[str] = Field(
+        default=["KernelDeadlock", "ReadonlyFilesystem", "GPUUnhealthy"],
+        description="Types of Node conditions that mean broken hardware when True, as a JSON list.",
+    )
     node_grace: float = Field(default=15, ge=0, description="How long a Node may be NotReady before its pods are lost.")
 
     leader_election: bool = Field(default=True, description="False: one process alone, for tests and laptops.")
