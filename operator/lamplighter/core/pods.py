@@ -86,6 +86,11 @@ def echoes(cause: Failure) -> bool:
     return cause.reason in _ECHOES or (cause.exit_code in _SIGNALLED and cause.reason != "OOMKilled")
 
 
+def failed(pod: Obj) -> bool:
+    """True when the pod as a whole has failed, for its Job to see."""
+    return pod.get("status", {}).get("phase") == "Failed"
+
+
 def over(pod: Obj) -> bool:
     """True when all containers have ended, for good."""
     return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")

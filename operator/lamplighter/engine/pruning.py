@@ -5,7 +5,7 @@ from lamplighter.core.objects import Obj
 _META = ("name", "namespace", "uid", "resourceVersion", "generation", "labels", "annotations", "ownerReferences")
 _META_OPTIONAL = ("creationTimestamp", "deletionTimestamp")
 _SPEC = {
-    "Job": ("suspend", "parallelism", "completions", "activeDeadlineSeconds"),
+    "Job": ("suspend", "parallelism", "activeDeadlineSeconds", "backoffLimitPerIndex"),
     "Pod": ("nodeName",),
     "Service": ("selector",),
     "Deployment": ("replicas",),

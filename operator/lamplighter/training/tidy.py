@@ -13,6 +13,7 @@ from lamplighter.core.naming import ATTEMPT, STAGE, run_number
 from lamplighter.core.objects import Obj, condition, labels, moment, ref
 from lamplighter.core.plan import Plan
 from lamplighter.training.diagnosis import lost_for_good
+from lamplighter.training.observe import pods_of
 from lamplighter.training.view import TrainingView
 
 _EVIDENCE = ("Job", "Service", "ConfigMap")
@@ -34,7 +35,7 @@ def tidy(view: TrainingView, plan: Plan) -> Plan:
     left += [(ref(obj), 0.0) for obj in snapshot.all_owned("ControllerRevision") if _forgotten(view, obj)]
     due = dict.fromkeys(target for target, seconds_left in left if seconds_left is not None and seconds_left <= 0)
     waits = [seconds_left for _, seconds_left in left if seconds_left is not None and seconds_left > 0]
-    stops = [_stop(job) for job in behind if ref(job) not in due and not job["spec"].get("activeDeadlineSeconds")]
+    stops = [_stop(job) for job in behind if ref(job) not in due and _to_be_stopped(view, job)]
     plan = replace(plan, patch=(*plan.patch, *stops), delete=(*plan.delete, *due))
     return plan.again(min(waits)) if waits else plan
 
@@ -60,6 +61,17 @@ def _left_behind(view: TrainingView, job: Obj) -> bool:
         return number <= run.number
     attempt = labels(job).get(ATTEMPT, "")
     return labels(job).get(STAGE) == run.stage and attempt.isdecimal() and int(attempt) < run.attempt
+
+
+def _to_be_stopped(view: TrainingView, job: Obj) -> bool:
+    """False while the Job ends by itself: stopped then, it would remove the pod that failed, and its log."""
+    if job["spec"].get("activeDeadlineSeconds"):
+        return False
+    its_pods = [pod for pod in pods_of(view, job) if not lost_for_good(view, pod, view.now)]
+    if any(pods.failure(pod) and not pods.over(pod) for pod in its_pods):
+        return False
+    ends = "backoffLimitPerIndex" not in job["spec"] and any(map(pods.failed, its_pods))
+    return not ends
 
 
 def _stop(job: Obj) -> Obj:
