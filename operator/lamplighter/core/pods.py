@@ -88,7 +88,7 @@ def echoes(cause: Failure) -> bool:
 
 def failed(pod: Obj) -> bool:
     """True when the pod as a whole has failed, for its Job to see."""
-    return pod.get("status", {}).get("phase") == "Failed"
+    return bool(pod.get("status", {}).get("phase") == "Failed")
 
 
 def over(pod: Obj) -> bool:
