@@ -9,7 +9,9 @@ moves.
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
+import os
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -146,4 +148,12 @@ async def _unused(**_: Any) -> None:
 
 
 async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    inside = kopf.login_with_service_account(**kwargs)
+    if inside is None:
+        return kopf.login_with_kubeconfig(**kwargs)
+    # Kopf goes by the API server's name. By its address we work on while the cluster's DNS is down, as with lost Nodes.
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    if not host:
+        return inside
+    address = f"[{host}]" if ":" in host else host
+    return dataclasses.replace(inside, server=f"https://{address}:{port}")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The kind cluster for the demo and the end-to-end tests: metrics-server, volumes, Pod networking over all nodes, pretended GPUs.
-# Usage: kind.sh up|down   (NODES=n; FAKE_GPUS=n per node; LAMPLIGHTER_CLUSTER names another one)
+# Usage: kind.sh up|heal|down   (NODES=n; FAKE_GPUS=n per node; LAMPLIGHTER_CLUSTER names another one)
 . "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 export KUBECONFIG=$state/kind.kubeconfig
 [[ $KIND_CLUSTER == lamplighter ]] || KUBECONFIG=$state/kind-$KIND_CLUSTER.kubeconfig
@@ -82,6 +82,17 @@ up() {
   say "kind cluster $KIND_CLUSTER is up: export KUBECONFIG=$KUBECONFIG"
 }
 
+# heal: start nodes that were stopped. One that comes back has lost its routes to the Pods of the others.
+heal() {
+  local node local_network=
+  for node in $(kind get nodes); do
+    docker start "$node" >/dev/null
+    ! docker exec "$node" test -f /etc/cni/net.d/10-pods.conflist || local_network=true
+  done
+  for _ in $(seq 60); do kubectl wait --for=condition=Ready nodes --all --timeout=60s >/dev/null 2>&1 && break; sleep 1; done
+  [[ -z $local_network ]] || "$here/pod-network.sh"
+}
+
 down() {
   [[ -x $bin/kind ]] && docker info >/dev/null 2>&1 || { say "there is no kind cluster to delete"; return; }
   # What pods wrote there belongs to their users, whom only the node may overrule.
@@ -91,6 +102,6 @@ down() {
 }
 
 case ${1:-} in
-  up | down) "$1" ;;
-  *) die "usage: kind.sh up|down" ;;
+  up | heal | down) "$1" ;;
+  *) die "usage: kind.sh up|heal|down" ;;
 esac
