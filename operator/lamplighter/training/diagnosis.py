@@ -95,6 +95,8 @@ def _ended(pod: Obj) -> Evidence | None:
     if found is None:
         return None
     echo = pods.echoes(found)
+    if echo and "deletionTimestamp" in pod["metadata"]:
+        return None  # it ended because it was deleted
     cause = _CAUSES.get(found.reason)
     if cause is None and found.reason == "UnexpectedAdmissionError":
         cause = Cause.HARDWARE
@@ -145,7 +147,7 @@ def _gone(pod: Obj) -> Evidence | None:
     deleted = pod["metadata"].get("deletionTimestamp")
     if deleted is None:
         return None
-    message = f"pod {_name(pod)} was deleted while it was needed"
+    message = f"pod {_name(pod)} was deleted while it was needed: by somebody, or because another of its gang was"
     return Evidence(pods.blame(pod, "PodDeleted", message, Cause.INFRASTRUCTURE), deleted, echo=True)
 
 
