@@ -3,6 +3,7 @@
 import array
 import json
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 PATH_VARIABLE = "LAMPLIGHTER_EVENTS"
+STACKS_SIGNAL = signal.SIGUSR2  # a rank that uses the library prints the stacks of its threads on it
+STOP_SUFFIX = ".stop"  # a file of this name beside the socket says that a stop signal came from outside
 LONGEST = 32 * 1024  # bytes of a datagram
 
 Event = dict[str, Any]
@@ -20,7 +23,7 @@ class Sender:
 
     def __init__(self, path: str) -> None:
         """Connect on the first send; `path` is what PATH_VARIABLE says."""
-        self._path = path
+        self.path = path
         self._socket: socket.socket | None = None
         self._process = 0
 
@@ -45,7 +48,7 @@ class Sender:
         if self._socket is None or self._process != os.getpid():
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             try:
-                connection.connect(self._path)
+                connection.connect(self.path)
             except OSError:
                 connection.close()
                 raise

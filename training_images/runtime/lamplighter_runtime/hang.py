@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 
 from lamplighter_runtime import processes
+from lamplighter_runtime.events import STACKS_SIGNAL
 from lamplighter_runtime.progress import Progress, RankState
 
-STACKS_SIGNAL = signal.SIGUSR2  # a rank that uses the library prints the stacks of its threads on it
 STACKS_TIME = 3.0  # seconds for the stacks to reach the log
 
 

@@ -19,7 +19,7 @@ class RankState:
     """What one rank said last."""
 
     seen: float = 0.0  # time.monotonic() of its last sign of life; 0 before the first
-    stacks: bool = False  # whether it dumps its stacks on hang.STACKS_SIGNAL
+    stacks: bool = False  # whether it dumps its stacks on events.STACKS_SIGNAL
     step: int | None = None
     total: int | None = None
     checkpoint: int | None = None

@@ -1,5 +1,6 @@
 """Running torchrun and watching over its ranks: their output, their events, stopping them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -121,7 +122,7 @@ class Supervisor:
             self._add(self._of_rank(int(event["rank"]), event["stream"] == "stderr", files[0]))
         else:
             self.progress.take(event)
-            if kind == "stop":
+            if kind == "stop" and not self._elastic:
                 self._begin_stop(None)
 
     def _of_rank(self, rank: int, errors: bool, source: int) -> Tee:
@@ -164,6 +165,9 @@ class Supervisor:
     def _begin_stop(self, number: signal.Signals | None) -> None:
         """Stop without holding up whoever asks, once; None: the ranks stop by themselves."""
         if self._stopping.acquire(blocking=False):
+            if number is not None:
+                with contextlib.suppress(OSError):
+                    (self._scratch / f"events{events.STOP_SUFFIX}").touch()
             threading.Thread(target=self._end, args=(number,), daemon=True, name="stop").start()
 
     def _end(self, number: signal.Signals | None) -> None:
@@ -172,7 +176,6 @@ class Supervisor:
         torchrun would signal whole process groups: a DataLoader's workers would die first, and their death would end
         the script by an exception before it can save.
         """
-        # What an agreement began, a signal may still hurry.
         deadline = time.monotonic() + max(1.0, self._grace - RESERVE) if self._grace else float("inf")
         told: set[int] = set()
         ranks = processes.ranks(self._process.pid)

@@ -23,8 +23,8 @@ _TABLE_EXIT = re.compile(r"^\s+exitcode\s+: (-?\d+)")
 # How the collectives of PyTorch complain when another process of the group has gone.
 _PEER_LOST = re.compile(
     r"gloo/\S+ .*((closed|reset) by peer|broken pipe|connection refused|timed? ?out)"
-    r"|ncclRemoteError|remote process exited|DistNetworkError.*(closed|reset|broken|failed to recv)|Rendezvous(Connection|Closed|Timeout)Error"
-    r"|CheckpointError: .* failed on rank",
+    r"|ncclRemoteError|remote process exited|DistNetworkError.*(closed|reset|broken|failed to recv)"
+    r"|Rendezvous(Connection|Closed|Timeout)Error|CheckpointError: .* failed on rank",
     re.IGNORECASE,
 )
 # torchrun itself could not meet the others.
