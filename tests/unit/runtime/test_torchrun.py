@@ -73,13 +73,41 @@ def test_the_echo_of_another_ranks_end_is_recognised(error: str, lost: bool):
     assert torchrun.tells_of_lost_peer(error) is lost
 
 
+STATIC = {"PET_NNODES": "2", "PET_MASTER_ADDR": "a-0.a.ns.svc", "PET_MASTER_PORT": "29500", "PET_NODE_RANK": "1"}
+C10D = {"PET_NNODES": "1:2", "PET_RDZV_BACKEND": "c10d", "PET_RDZV_ENDPOINT": "a-0.a.ns.svc:29400"}
+
+
 @pytest.mark.parametrize(
-    ("environ", "host"),
+    ("environ", "meeting"),
     [
-        ({"PET_NNODES": "2", "PET_MASTER_ADDR": "a-0.a.ns.svc"}, "a-0.a.ns.svc"),
-        ({"PET_NNODES": "1", "PET_MASTER_ADDR": "a-0.a.ns.svc"}, None),
+        (STATIC, torchrun.Meeting("a-0.a.ns.svc", 29500, elastic=False, first=False)),
+        ({**C10D, "JOB_COMPLETION_INDEX": "0"}, torchrun.Meeting("a-0.a.ns.svc", 29400, elastic=True, first=True)),
+        ({**C10D, "JOB_COMPLETION_INDEX": "1"}, torchrun.Meeting("a-0.a.ns.svc", 29400, elastic=True, first=False)),
+        ({**STATIC, "PET_NNODES": "1"}, None),
+        ({"PET_STANDALONE": "1"}, None),
         ({}, None),
     ],
 )
-def test_only_several_nodes_have_a_master_to_wait_for(environ: dict[str, str], host: str | None):
-    assert torchrun.multi_node_master(environ) == host
+def test_only_several_nodes_meet(environ: dict[str, str], meeting: torchrun.Meeting | None):
+    assert torchrun.meeting(environ) == meeting
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        (STATIC, "timeout=900"),
+        ({**STATIC, "PET_RDZV_CONF": "timeout=5"}, "timeout=5"),
+        ({**C10D, "JOB_COMPLETION_INDEX": "0"}, "join_timeout=900,is_host=true"),
+        (
+            {**C10D, "JOB_COMPLETION_INDEX": "3", "PET_RDZV_CONF": "last_call_timeout=9"},
+            "last_call_timeout=9,join_timeout=900,is_host=false",
+        ),
+    ],
+)
+def test_slow_peers_are_waited_for_unless_told_otherwise(environ: dict[str, str], expected: str):
+    options = torchrun.rendezvous_options(environ, torchrun.meeting(environ), 900)
+    assert options == {"PET_RDZV_CONF": expected}
+
+
+def test_a_single_node_needs_no_rendezvous_options():
+    assert torchrun.rendezvous_options({}, None, 900) == {}

@@ -1,34 +1,70 @@
-"""Passing a child's output through unchanged while reading along."""
+"""Passing a process's output through unchanged while reading along."""
 
 import io
+import os
+import select
 import threading
 from collections.abc import Callable
 from typing import BinaryIO
 
 LONGEST_LINE = 64 * 1024  # bytes; a progress bar without newlines must not grow without bound
+PATIENCE = 0.1  # seconds that the beginning of a line is held back, so that lines of several ranks do not mix
+
+
+class Sink:
+    """An output that several threads write whole pieces to; one that is broken is left alone."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        """Write to `output`."""
+        self._output, self._lock = output, threading.Lock()
+
+    def write(self, data: bytes) -> None:
+        """Write at once."""
+        with self._lock:
+            try:
+                self._output.write(data)
+                self._output.flush()
+            except (OSError, ValueError):
+                return  # nobody reads the container's output any more; the training goes on
 
 
 class Tee(threading.Thread):
-    """Copies a pipe to an output chunk by chunk and hands each complete line to `observe`."""
+    """Copies a pipe to outputs, in whole lines where they come fast enough, and hands each line to `observe`."""
 
-    def __init__(self, source: io.BufferedReader, sink: BinaryIO, observe: Callable[[str], None]) -> None:
-        """Copy `source` to `sink`; start() begins, join() waits for the source's end."""
-        super().__init__(daemon=True)
-        self._source, self._sink, self._observe = source, sink, observe
+    def __init__(self, source: int, write: Callable[[bytes], None], observe: Callable[[str], None]) -> None:
+        """Copy and in the end close the file descriptor `source`; start() begins, join() waits for its end."""
+        super().__init__(daemon=True, name=f"tee-{source}")
+        self._source, self._write, self._observe = source, write, observe
 
     def run(self) -> None:
         """Copy until the source ends."""
-        pending = b""
-        # read1 returns what is there: output is never held back for a full buffer.
-        while chunk := self._source.read1(LONGEST_LINE):
-            self._sink.write(chunk)
-            self._sink.flush()
-            *lines, pending = (pending + chunk).split(b"\n")
-            for line in lines:
-                self._observe(line.decode("utf-8", "replace"))
-            pending = pending[-LONGEST_LINE:]
-        if pending:
-            self._observe(pending.decode("utf-8", "replace"))
+        line = b""  # the line begun, to observe
+        held = b""  # what of it has not been passed on yet
+        while True:
+            if held and not select.select([self._source], [], [], PATIENCE)[0]:
+                self._write(held)
+                held = b""
+            chunk = os.read(self._source, LONGEST_LINE)
+            if not chunk:
+                break
+            whole, held = _whole_lines(held + chunk)
+            if whole:
+                self._write(whole)
+            *lines, line = (line + chunk).split(b"\n")
+            for text in lines:
+                self._observe(text.decode("utf-8", "replace"))
+            line = line[-LONGEST_LINE:]
+        os.close(self._source)
+        if held:
+            self._write(held)
+        if line:
+            self._observe(line.decode("utf-8", "replace"))
+
+
+def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
+    """Split after the last end of a line; a progress bar ends its lines with a carriage return."""
+    end = len(data) if len(data) > LONGEST_LINE else max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+    return data[:end], data[end:]
 
 
 class LineFilter(threading.Thread):

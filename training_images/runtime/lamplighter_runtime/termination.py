@@ -8,16 +8,18 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 LIMIT = 4096  # bytes that the kubelet keeps
 PATH_VARIABLE = "LAMPLIGHTER_TERMINATION_LOG"
 DEFAULT_PATH = "/dev/termination-log"
 
 
-def render(reason: str, message: str = "", tail: Sequence[str] = (), **facts: int | str) -> str:
-    """Return the message as JSON of at most LIMIT bytes of valid UTF-8.
+def render(reason: str, message: str = "", tail: Sequence[str] = (), **facts: Any) -> str:
+    """Return the message as JSON of at most LIMIT bytes of valid UTF-8; facts are numbers, texts or maps of these.
 
-    What is too long loses, in this order: the oldest lines of the tail, the end of the message, the ends of the facts.
+    What is too long loses, in this order: the oldest lines of the tail, the end of the message, the ends of texts
+    among the facts, whole maps among them.
     """
     fields: dict[str, object] = {"reason": reason}
     fields.update({name: _clean(value) if isinstance(value, str) else value for name, value in facts.items()})
@@ -33,6 +35,9 @@ def render(reason: str, message: str = "", tail: Sequence[str] = (), **facts: in
     for name in texts:
         if _size(fields) > LIMIT:
             fields[name] = _shortened(fields, name)
+    for name in [name for name, value in facts.items() if isinstance(value, dict)]:
+        if _size(fields) > LIMIT:
+            del fields[name]
     return _encode(fields)
 
 
@@ -45,10 +50,16 @@ def write(text: str, environ: Mapping[str, str]) -> None:
 
 
 def fail(
-    environ: Mapping[str, str], program: str, code: int, reason: str, sentence: str, tail: Sequence[str] = ()
+    environ: Mapping[str, str],
+    program: str,
+    code: int,
+    reason: str,
+    sentence: str,
+    tail: Sequence[str] = (),
+    **facts: Any,
 ) -> int:
     """Tell the operator and the log why `program` ends; return `code`, which it should exit with."""
-    write(render(reason, sentence, tail, exitCode=code), environ)
+    write(render(reason, sentence, tail, exitCode=code, **facts), environ)
     print(f"{program}: {reason} (exit code {code}): {sentence}", file=sys.stderr, flush=True)
     return code
 

@@ -5,6 +5,8 @@ import re
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from lamplighter_runtime.tracebacks import TracebackFinder
@@ -14,26 +16,71 @@ TAIL_LINES = 20
 
 # torchrun's own log lines, `E1121 11:34:50.586000 23215 .../torch/distributed/elastic/...] failed (exitcode: 1) ...`.
 _OWN_LINE = re.compile(r"^[IWE]\d{4} \S+ \d+ \S*torch/distributed/")
-_CHILD_FAILED = re.compile(r"\] failed \(exitcode: (-?\d+)\) local_rank: \d+")
+_CHILD_FAILED = re.compile(r"\] failed \(exitcode: (-?\d+)\) local_rank: (\d+)")
 _ROOT_CAUSE = "Root Cause (first observed failure):"
 _TABLE_RANK = re.compile(r"^\s+rank\s+: (\d+)")
 _TABLE_EXIT = re.compile(r"^\s+exitcode\s+: (-?\d+)")
 # How the collectives of PyTorch complain when another process of the group has gone.
 _PEER_LOST = re.compile(
-    r"gloo/\S+ .*(closed|reset) by peer|ncclRemoteError|remote process exited|DistNetworkError.*(closed|reset|broken)",
+    r"gloo/\S+ .*((closed|reset) by peer|broken pipe|connection refused|timed? ?out)"
+    r"|ncclRemoteError|remote process exited|DistNetworkError.*(closed|reset|broken|failed to recv)"
+    r"|Rendezvous(Connection|Closed|Timeout)Error|CheckpointError: .* failed on rank",
     re.IGNORECASE,
 )
+# torchrun itself could not meet the others.
+_UNREACHABLE = re.compile(r"RendezvousTimeoutError|RendezvousConnectionError|DistNetworkError|DistStoreError")
 
 
-def command(arguments: Sequence[str]) -> list[str]:
+def command(arguments: Sequence[str], logs_specs: str | None = None) -> list[str]:
     """Return the command that runs torchrun with this interpreter; it reads PET_* variables for the rest."""
-    return [sys.executable, "-m", "torch.distributed.run", *arguments]
+    plugin = [] if logs_specs is None else ["--logs-specs", logs_specs]
+    return [sys.executable, "-m", "torch.distributed.run", *plugin, *arguments]
 
 
-def multi_node_master(environ: Mapping[str, str]) -> str | None:
-    """Return the host that all nodes meet at, or None where there is one node only."""
-    nodes = environ.get("PET_NNODES", "1")
-    return environ.get("PET_MASTER_ADDR") or None if nodes != "1" else None
+def takes_plugin(name: str) -> bool:
+    """Whether torchrun finds our plugin: PyTorch 2.3 or newer, and this package installed, not just on the path."""
+    try:
+        major, minor = (int(part) for part in metadata.version("torch").split(".")[:2])
+    except (metadata.PackageNotFoundError, ValueError):
+        return False
+    return (major, minor) >= (2, 3) and bool(metadata.entry_points(group="torchrun.logs_specs", name=name))
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Where several nodes meet."""
+
+    host: str
+    port: int
+    elastic: bool  # c10d: the first pod's store must be there before the others begin
+    first: bool  # whether this is the pod that hosts it
+
+
+def meeting(environ: Mapping[str, str]) -> Meeting | None:
+    """Return where the nodes meet, None where there is one node only."""
+    if environ.get("PET_NNODES", "1") == "1" or environ.get("PET_STANDALONE"):
+        return None
+    first = (environ.get("PET_NODE_RANK") or environ.get("JOB_COMPLETION_INDEX") or "0") == "0"
+    if environ.get("PET_RDZV_BACKEND") == "c10d":
+        host, _, port = environ.get("PET_RDZV_ENDPOINT", "").rpartition(":")
+        return Meeting(host, int(port), True, first) if host and port.isdigit() else None
+    host = environ.get("PET_MASTER_ADDR", "")
+    return Meeting(host, int(environ.get("PET_MASTER_PORT", "29500")), False, first) if host else None
+
+
+def rendezvous_options(environ: Mapping[str, str], place: Meeting | None, timeout: int) -> dict[str, str]:
+    """Return PET_RDZV_CONF with what makes slow peers wait `timeout` seconds; what is set already stays."""
+    if place is None:
+        return {}
+    ours = {"timeout": str(timeout)}
+    if place.elastic:
+        # Found out by resolving its own name, a first pod without DNS would think that another one hosts the store.
+        ours = {"join_timeout": str(timeout), "is_host": "true" if place.first else "false"}
+    text = environ.get("PET_RDZV_CONF", "")
+    given = {pair.partition("=")[0].strip() for pair in text.split(",")}
+    return {
+        "PET_RDZV_CONF": ",".join([*filter(None, [text]), *(f"{k}={v}" for k, v in ours.items() if k not in given)])
+    }
 
 
 def recorded_error(path: Path) -> str | None:
@@ -51,29 +98,54 @@ def tells_of_lost_peer(error: str) -> bool:
     return bool(_PEER_LOST.search(error))
 
 
+def tells_of_no_meeting(error: str) -> bool:
+    """Whether torchrun's own exception says that it did not reach the others."""
+    return bool(_UNREACHABLE.search(error))
+
+
+@dataclass(frozen=True)
+class Failed:
+    """torchrun says that a rank has failed; before it starts the ranks anew where it may."""
+
+    local_rank: int
+    code: int  # negative for a signal
+
+
 class FailureReader:
-    """Reads the standard error of a torchrun and tells what ended the user's script."""
+    """Reads the standard error of a torchrun and tells what ended the user's script.
+
+    Without our plugin the script's own lines come here as well.
+    """
 
     def __init__(self) -> None:
         """Start with nothing read."""
+        self.begin()
+
+    def begin(self) -> None:
+        """The ranks are about to start, or to start anew: what was read is history."""
         self._tracebacks = TracebackFinder()
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._script_ended = False
         self._in_root_cause = False
         self._rank: int | None = None
         self._exit_code: int | None = None
+        self._failures: dict[int, int] = {}
+        self._row: int | None = None
 
-    def feed(self, line: str) -> None:
-        """Take one line of standard error."""
+    def feed(self, line: str) -> Failed | None:
+        """Take one line of standard error; return what it says of a rank's failure."""
         if _OWN_LINE.match(line):
-            if failed := _CHILD_FAILED.search(line):
-                self._script_ended = True
-                self._exit_code = int(failed.group(1))
-            return
+            failed = _CHILD_FAILED.search(line)
+            if failed is None:
+                return None
+            self._script_ended = True
+            self._exit_code = int(failed.group(1))
+            return Failed(int(failed.group(2)), self._exit_code)
         if self._script_ended:
             self._read_table(line)
         else:
             self._read_script(line)
+        return None
 
     def _read_script(self, line: str) -> None:
         # torchrun frames its advice on OMP_NUM_THREADS in asterisks; it says nothing about a failure.
@@ -84,12 +156,12 @@ class FailureReader:
     def _read_table(self, line: str) -> None:
         if line.startswith(_ROOT_CAUSE):
             self._in_root_cause = True
-        if not self._in_root_cause:
-            return
         if rank := _TABLE_RANK.match(line):
-            self._rank = int(rank.group(1))
-        if code := _TABLE_EXIT.match(line):
-            self._exit_code = int(code.group(1))
+            self._row = int(rank.group(1))
+        if (code := _TABLE_EXIT.match(line)) and self._row is not None:
+            self._failures[self._row] = int(code.group(1))
+            if self._in_root_cause:
+                self._rank, self._exit_code = self._row, int(code.group(1))
 
     @property
     def tail(self) -> list[str]:
@@ -100,6 +172,18 @@ class FailureReader:
     def exit_code(self) -> int | None:
         """Exit code of the rank that failed first, negative for a signal; None when torchrun named none."""
         return self._exit_code
+
+    @property
+    def rank(self) -> int | None:
+        """Global rank that failed first; None when torchrun named none."""
+        return self._rank
+
+    @property
+    def failures(self) -> dict[int, int]:
+        """Exit codes of this node's ranks that failed, by global rank; the one that was seen first comes first."""
+        if self._rank is None:
+            return dict(self._failures)
+        return {self._rank: self._failures[self._rank], **self._failures}
 
     @property
     def cause(self) -> str | None:

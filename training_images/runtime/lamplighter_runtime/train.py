@@ -5,25 +5,23 @@ Usage: lamplighter-train [torchrun options] script.py [arguments]; torchrun's PE
 
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from lamplighter_runtime import dns, memory, termination, torchrun
-from lamplighter_runtime.child import StopRequest, exit_status, send, signal_name
+from lamplighter_runtime import dns, memory, resume, termination, torchrun
+from lamplighter_runtime.child import StopRequest, exit_status, signal_name
 from lamplighter_runtime.environment import CONFIGURATION_ERROR, ConfigurationError, number
-from lamplighter_runtime.stream import Tee
+from lamplighter_runtime.failure import Cause
+from lamplighter_runtime.log import PROGRAM, say
+from lamplighter_runtime.supervisor import Supervisor
 
 MASTER_UNREACHABLE = 69  # EX_UNAVAILABLE of sysexits.h
-PROGRAM = "lamplighter-train"
-
-
-def say(sentence: str) -> None:
-    """Write a line of the launcher's own to standard error."""
-    print(f"{PROGRAM}: {sentence}", file=sys.stderr, flush=True)
+HANG = 75  # EX_TEMPFAIL of sysexits.h
+TERMINATED = 128 + signal.SIGTERM
 
 
 @dataclass(frozen=True)
@@ -34,67 +32,92 @@ class Ending:
     reason: str
     sentence: str
     tail: Sequence[str] = ()
+    rank: int | None = None
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest) -> int:
-    """Train: wait for the master's name, run torchrun, write the termination message; return the exit code."""
-    ending = _wait_for_master(environ, stop) or _train(arguments, environ, stop)
+    """Train: wait for the others, choose the checkpoint, run torchrun, tell how it ended; return the exit code."""
+    place = torchrun.meeting(environ)
+    timeout = number(environ, "LAMPLIGHTER_RENDEZVOUS_TIMEOUT_S", 3600, minimum=1)
+    ending = None if place is None else _wait_for(place, environ, timeout, stop)
+    facts: dict[str, Any] = {}
     if ending is None:
-        termination.write(termination.render("Succeeded"), environ)
+        options = torchrun.rendezvous_options(environ, place, timeout)
+        ending, facts = _train(arguments, {**environ, **options, **_resume(environ)}, stop)
+    if ending is None:
+        termination.write(termination.render("Succeeded", **facts), environ)
         return 0
-    return termination.fail(environ, PROGRAM, ending.code, ending.reason, ending.sentence, ending.tail)
+    if ending.rank is not None:
+        facts = {"rank": ending.rank, **facts}
+    return termination.fail(environ, PROGRAM, ending.code, ending.reason, ending.sentence, ending.tail, **facts)
 
 
-def _wait_for_master(environ: Mapping[str, str], stop: StopRequest) -> Ending | None:
-    host = torchrun.multi_node_master(environ)
-    timeout = number(environ, "LAMPLIGHTER_DNS_TIMEOUT_S", 600)
-    if host is None or dns.wait_for_name(host, timeout, stop, say):
+def _wait_for(place: torchrun.Meeting, environ: Mapping[str, str], timeout: int, stop: StopRequest) -> Ending | None:
+    """Wait for the first pod: for its name, and for its store where torchrun itself would wait a minute only."""
+    dns_timeout = number(environ, "LAMPLIGHTER_DNS_TIMEOUT_S", 600)
+    sentence = f"the master's name {place.host} did not resolve within {dns_timeout} s: check the cluster's DNS"
+    met = dns.wait_for_name(place.host, dns_timeout, stop, say)
+    if met and place.elastic and not place.first:
+        sentence = f"the first pod did not answer at {place.host}:{place.port} within {timeout} s: look at that pod"
+        met = dns.wait_for_port(place.host, place.port, timeout, stop, say)
+    if met:
         return None
     if stop.signal is not None:
-        return Ending(128 + stop.signal, "Terminated", f"stopped while waiting for {host} to resolve")
-    sentence = f"the master's name {host} did not resolve within {timeout} s: check the cluster's DNS"
+        return Ending(128 + stop.signal, "Terminated", f"stopped while waiting for {place.host}")
     return Ending(MASTER_UNREACHABLE, "MasterUnreachable", sentence)
 
 
-def _train(arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest) -> Ending | None:
-    failure = torchrun.FailureReader()
+def _resume(environ: Mapping[str, str]) -> dict[str, str]:
+    chosen = resume.variables(environ, say)
+    if folder := chosen.get(resume.RESUME_VARIABLE):
+        say(f"resuming from {folder}")
+    return chosen
+
+
+def _train(
+    arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest
+) -> tuple[Ending | None, dict[str, Any]]:
     kills_before = memory.oom_kills()
-    with tempfile.TemporaryDirectory(prefix="lamplighter-") as scratch:
-        error_file = Path(scratch) / "error.json"
-        code = _run_torchrun(arguments, {**environ, torchrun.ERROR_FILE_VARIABLE: str(error_file)}, failure, stop)
-        recorded = torchrun.recorded_error(error_file)
-    if code == 0:
-        return None
+    # A Unix socket's path holds 107 bytes: a deep TMPDIR would be too long.
+    with tempfile.TemporaryDirectory(prefix="lamplighter-", dir="/tmp") as scratch:
+        supervisor = Supervisor(environ, Path(scratch), stop)
+        code = supervisor.run(arguments)
+        recorded = torchrun.recorded_error(Path(scratch) / "error.json")
+        ending = _ending(code, supervisor, stop, recorded, memory.oom_kills() > kills_before)
+        supervisor.report_end()
+    return ending, supervisor.progress.facts()
+
+
+def _ending(
+    code: int, supervisor: Supervisor, stop: StopRequest, recorded: str | None, out_of_memory: bool
+) -> Ending | None:
+    # Whoever was told to stop has not finished, even if the script ends with 0: the Job must not count it as done.
     if stop.signal is not None:
         return Ending(128 + stop.signal, "Terminated", f"stopped by {signal_name(stop.signal)}")
+    if supervisor.hang is not None and supervisor.hang.sentence is not None:
+        hung = supervisor.hang
+        tail = () if hung.rank is None else supervisor.outputs.of(hung.rank).cause(hung.rank, 0).tail
+        return Ending(HANG, "Hang", hung.sentence or "", tail, hung.rank)
+    if supervisor.progress.stopping:
+        return Ending(TERMINATED, "Terminated", "stopped together with a rank that was told to, perhaps in another pod")
+    if code == 0:
+        return None
     # The rank's own code tells more than torchrun's, which is always 1.
-    rank_code = failure.exit_code if failure.exit_code is not None else code
-    if rank_code == -signal.SIGKILL and memory.oom_kills() > kills_before:
+    cause = supervisor.refused or supervisor.outputs.cause(code)
+    return _failure(cause, recorded, out_of_memory)
+
+
+def _failure(cause: Cause, recorded: str | None, out_of_memory: bool) -> Ending:
+    code = exit_status(cause.code)
+    if cause.code == -signal.SIGKILL and out_of_memory:
         sentence = "a rank was killed for want of memory: raise spec.resources, or use smaller batches"
-        return Ending(exit_status(rank_code), "OOMKilled", sentence, failure.tail)
-    sentence = recorded or failure.cause or _unexplained(rank_code, failure.tail)
-    reason = "PeerLost" if torchrun.tells_of_lost_peer(sentence) else "UserError"
-    return Ending(exit_status(rank_code), reason, sentence, failure.tail)
-
-
-def _run_torchrun(
-    arguments: Sequence[str], environ: Mapping[str, str], failure: torchrun.FailureReader, stop: StopRequest
-) -> int:
-    # Standard output is inherited: it never passes through this process.
-    process = subprocess.Popen(torchrun.command(arguments), env=environ, stderr=subprocess.PIPE)
-    stop.notify(lambda signal_number: send(process, signal_number))
-    tee = Tee(process.stderr, sys.stderr.buffer, failure.feed)  # type: ignore[arg-type]
-    tee.start()
-    code = process.wait()
-    # A grandchild that outlives torchrun may hold the pipe open; what it still writes is not worth waiting for.
-    tee.join(timeout=5)
-    return code
-
-
-def _unexplained(code: int, tail: Sequence[str]) -> str:
-    if code < 0:
-        return f"a rank was ended by {signal_name(-code)}"
-    return tail[-1] if tail else f"the script exited with code {code} and wrote nothing to standard error"
+        return Ending(code, "OOMKilled", sentence, cause.tail, cause.rank)
+    if recorded and not cause.peer_lost:
+        cause = Cause(recorded, cause.code, cause.rank, cause.tail)
+    if cause.rank is None and torchrun.tells_of_no_meeting(cause.sentence):
+        return Ending(MASTER_UNREACHABLE, "MasterUnreachable", cause.sentence, cause.tail)
+    reason = "PeerLost" if cause.peer_lost else "GPUFailed" if cause.gpu_failed else "UserError"
+    return Ending(code, reason, cause.sentence, cause.tail, cause.rank)
 
 
 def main() -> int:

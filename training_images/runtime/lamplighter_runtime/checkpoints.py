@@ -1,0 +1,187 @@
+"""Checkpoints as folders: how they appear, what makes one complete, which ones are kept.
+
+`attempt-<k>/step-<12 digits>/` appears by the rename of a hidden folder, with a manifest of the size and SHA-256 of
+every file. A folder without a manifest was made by a script without this library; it counts when it is not empty.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+HASHERS = 8  # files read at the same time; hashing releases the interpreter
+_STEP = re.compile(r"step-(\d+)")
+_ATTEMPT = re.compile(r"attempt-(\d+)")
+
+
+def step_of(folder: Path) -> int | None:
+    """Return the step that a checkpoint's folder is named for; None for any other name."""
+    match = _STEP.fullmatch(folder.name)
+    return int(match.group(1)) if match else None
+
+
+def attempt_of(directory: Path) -> int | None:
+    """Return the attempt that a directory of checkpoints is named for; None for any other name."""
+    match = _ATTEMPT.fullmatch(directory.name)
+    return int(match.group(1)) if match else None
+
+
+def final(directory: Path, step: int) -> Path:
+    """Where the checkpoint of a step appears."""
+    return directory / f"step-{step:012d}"
+
+
+def temporary(directory: Path, step: int) -> Path:
+    """Where the checkpoint of a step is written; the same for every rank."""
+    return directory / f".step-{step:012d}.writing"
+
+
+def prepare(directory: Path, step: int) -> Path:
+    """Make the empty folder that a step's checkpoint is written to; remove what a killed process left there."""
+    folder = temporary(directory, step)
+    _remove_unfinished(directory)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def commit(directory: Path, step: int) -> Path:
+    """Make what was written the checkpoint of the step: flushed to the disk, then visible at once."""
+    folder, target = temporary(directory, step), final(directory, step)
+    files = _files(folder)
+    if MANIFEST in files:
+        raise ValueError(f"a file of a checkpoint cannot be called {MANIFEST}")
+    with ThreadPoolExecutor(HASHERS) as pool:
+        described = dict(zip(files, pool.map(_flushed, files.values()), strict=True))
+    with (folder / MANIFEST).open("w", encoding="utf-8") as file:
+        json.dump({"step": step, "files": described}, file, indent=1, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    for inner in [path for path in folder.rglob("*") if path.is_dir()] + [folder]:
+        _flush_folder(inner)
+    if target.exists():  # damaged, or the group went back behind it
+        remove(target)
+    folder.rename(target)
+    _flush_folder(directory)
+    return target
+
+
+def problem(folder: Path) -> str | None:
+    """Return why a checkpoint cannot be used, None when it is complete; reads every byte of it."""
+    try:
+        text = (folder / MANIFEST).read_bytes()
+    except FileNotFoundError:
+        try:
+            return None if any(folder.iterdir()) else "it is empty"
+        except OSError as error:
+            return f"it cannot be read: {error.strerror}"
+    except OSError as error:
+        return f"{MANIFEST} cannot be read: {error.strerror}"
+    return _difference(folder, text)
+
+
+def _difference(folder: Path, text: bytes) -> str | None:
+    try:
+        document = json.loads(text)
+        expected = {name: (int(entry["size"]), str(entry["sha256"])) for name, entry in document["files"].items()}
+        step = int(document["step"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{MANIFEST} is damaged"
+    if step != step_of(folder):
+        return f"{MANIFEST} is of step {step}"
+    # Sizes first: most damage shows there, at no cost.
+    for name, (size, _) in expected.items():
+        try:
+            found = (folder / name).stat().st_size
+        except OSError:
+            return f"{name} is missing"
+        if found != size:
+            return f"{name} has {found} bytes, not {size}"
+    with ThreadPoolExecutor(HASHERS) as pool:
+        digests = pool.map(lambda name: _digest(folder / name), expected)
+        for (name, (_, sha256)), digest in zip(expected.items(), digests, strict=True):
+            if digest != sha256:
+                return f"the bytes of {name} are not the ones that were written"
+    return None
+
+
+def found(directory: Path) -> list[Path]:
+    """Return the checkpoints of one attempt, complete or damaged, newest first."""
+    try:
+        folders = [folder for folder in directory.iterdir() if step_of(folder) is not None and folder.is_dir()]
+    except OSError:
+        return []
+    return sorted(folders, key=lambda folder: step_of(folder) or 0, reverse=True)
+
+
+def siblings(directory: Path) -> dict[int, Path]:
+    """Return the directories of all attempts beside this one and itself, by attempt; only itself where it is alone."""
+    own = attempt_of(directory)
+    if own is None:
+        return {1: directory}
+    try:
+        beside = [path for path in directory.parent.iterdir() if path.is_dir()]
+    except OSError:
+        beside = []
+    return {own: directory, **{attempt: path for path in beside if (attempt := attempt_of(path)) is not None}}
+
+
+def prune(directory: Path, keep: int) -> None:
+    """Remove all but the newest `keep` checkpoints of this attempt and the earlier ones.
+
+    Only what this library wrote is removed, and nothing once a later attempt exists: it may have chosen to resume from
+    what a leftover process of this one would remove.
+    """
+    own = attempt_of(directory) or 1
+    attempts = siblings(directory)
+    if max(attempts) > own:
+        return
+    newest_first = [folder for attempt in sorted(attempts, reverse=True) for folder in found(attempts[attempt])]
+    for folder in newest_first[max(1, keep) :]:
+        if (folder / MANIFEST).exists():
+            remove(folder)
+    for attempt, path in attempts.items():
+        if attempt < own:
+            _remove_unfinished(path)
+
+
+def remove(folder: Path) -> None:
+    """Remove a checkpoint; hidden first, as half a checkpoint must not be taken for one."""
+    hidden = folder.with_name(f".{folder.name}.removing")
+    shutil.rmtree(hidden, ignore_errors=True)
+    folder.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _remove_unfinished(directory: Path) -> None:
+    for leftover in [*directory.glob(".step-*.writing"), *directory.glob(".step-*.removing")]:
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
+
+
+def _flushed(path: Path) -> dict[str, int | str]:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return {"size": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

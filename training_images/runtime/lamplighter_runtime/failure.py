@@ -1,0 +1,126 @@
+"""Why a training ended other than well, from the ranks' last words and torchrun's account."""
+
+import re
+import signal
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lamplighter_runtime import torchrun
+from lamplighter_runtime.child import signal_name
+from lamplighter_runtime.tracebacks import TracebackFinder
+
+# An error that names the device itself as broken, whatever the program did: CUDA's and ROCm's words and the driver's.
+_GPU_FAILED = re.compile(
+    r"uncorrectable (ECC|NVLink)|ECCUncorrectable|ECCNotCorrectable|fallen off the bus|GPU is lost|\bXid\b.{0,40}\d"
+    r"|CUDA-capable device\(?s?\)? (is/)?are (all )?(busy or )?unavailable|DevicesUnavailable|hardware stack error"
+    r"|Unable to determine the device handle|row.?remap\w* fail",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What ended a rank: a sentence, the global rank and its exit code (negative for a signal), its last lines."""
+
+    sentence: str
+    code: int
+    rank: int | None = None
+    tail: Sequence[str] = ()
+
+    @property
+    def peer_lost(self) -> bool:
+        """Whether it only follows from the end of another rank."""
+        return torchrun.tells_of_lost_peer(self.sentence)
+
+    @property
+    def gpu_failed(self) -> bool:
+        """Whether the device is named as broken, by the error or by a library just before it."""
+        return bool(_GPU_FAILED.search(self.sentence)) or any(map(_GPU_FAILED.search, self.tail))
+
+
+class RankOutput:
+    """Reads the output and the errors of one rank."""
+
+    def __init__(self) -> None:
+        """Start with nothing read."""
+        self._tail: deque[str] = deque(maxlen=torchrun.TAIL_LINES)
+        self._tracebacks = TracebackFinder()
+        self._lock = threading.Lock()
+
+    def feed(self, line: str, errors: bool) -> None:
+        """Take a line of standard output, or of standard error."""
+        with self._lock:
+            if line.strip():
+                # A progress bar writes one line over and over; its last state counts.
+                self._tail.append(line.rstrip().rpartition("\r")[2])
+            if errors:
+                self._tracebacks.feed(line)
+
+    def uncaught(self, rank: int) -> str | None:
+        """The exception that PyTorch marked as the one that ends this rank; only with a process group."""
+        with self._lock:
+            return next((raised.text for raised in self._tracebacks.found if raised.rank == rank), None)
+
+    def cause(self, rank: int | None, code: int) -> Cause:
+        """Tell why this rank ended with `code`."""
+        with self._lock:
+            tail = list(self._tail)
+            return Cause(self._tracebacks.cause(rank) or _unexplained(code, tail), code, rank, tail)
+
+
+def _unexplained(code: int, tail: Sequence[str]) -> str:
+    if code < 0:
+        return f"a rank was ended by {signal_name(-code)}"
+    return tail[-1] if tail else f"the script exited with code {code} and wrote nothing to standard error"
+
+
+class Outputs:
+    """The output of all local ranks, and what torchrun itself writes."""
+
+    def __init__(self) -> None:
+        """Start with nothing read."""
+        self._ranks: dict[int, RankOutput] = {}
+        self.torchrun = torchrun.FailureReader()
+
+    def begin(self) -> None:
+        """The ranks are about to start, or to start anew with other numbers."""
+        self._ranks = {}
+        self.torchrun.begin()
+
+    def of(self, rank: int) -> RankOutput:
+        """Return the reader of a global rank's output."""
+        return self._ranks.setdefault(rank, RankOutput())
+
+    def snapshot(self) -> dict[int, RankOutput]:
+        """The readers of the ranks that run now."""
+        return dict(self._ranks)
+
+    def cause(self, code: int) -> Cause:
+        """Tell what ended the training; `code` is torchrun's own.
+
+        torchrun looks every 0.1 seconds, so the rank that it saw first may have been the second: a rank that failed by
+        itself counts before one that lost a peer.
+        """
+        said = self.torchrun
+        if not self._ranks:  # torchrun started none, or could not tell their output apart
+            ended = code if said.exit_code is None else said.exit_code
+            return Cause(said.cause or _unexplained(ended, said.tail), ended, said.rank, said.tail)
+        if not said.failures:
+            return Cause(said.cause or f"torchrun ended with code {code}", code, None, said.tail)
+        causes = [self.of(rank).cause(rank, ended) for rank, ended in said.failures.items()]
+        own = [cause for cause in causes if not cause.peer_lost and cause.code != -signal.SIGTERM]
+        return (own or causes)[0]
+
+
+def own_error(outputs: Mapping[int, RankOutput], rank: int, code: int) -> Cause | None:
+    """Return the user's own error among the ranks of a node, of which `rank` was seen to fail first; else None."""
+    failed = outputs[rank].cause(rank, code) if rank in outputs else None
+    if failed is not None and code > 0 and not failed.peer_lost:
+        return failed
+    for other, output in outputs.items():
+        cause = output.cause(other, 1)
+        if output.uncaught(other) == cause.sentence and not cause.peer_lost:
+            return cause
+    return None

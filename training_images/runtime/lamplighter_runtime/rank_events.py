@@ -1,0 +1,95 @@
+"""The rank's side of progress reports: to the launcher, or to standard output where there is none."""
+
+import atexit
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from lamplighter_runtime import events
+from lamplighter_runtime.events import STACKS_SIGNAL
+
+ALIVE_INTERVAL = 1.0  # seconds between two bare signs of life
+
+
+class RankEvents:
+    """Sends what happens in this process; nothing here ever waits for the launcher or raises."""
+
+    def __init__(self) -> None:
+        """Connect to the launcher if there is one."""
+        path = os.environ.get(events.PATH_VARIABLE)
+        self._sender = events.Sender(path) if path else None
+        self._rank = int(os.environ.get("RANK", "0"))
+        self._stacks = _dump_stacks_on_signal() if self._sender else False
+        self._alive = 0.0
+        self._report: events.Event | None = None  # the one that found no room
+        atexit.register(self._flush)
+
+    def alive(self) -> None:
+        """Tell that this rank gets on."""
+        now = time.monotonic()
+        if now - self._alive >= ALIVE_INTERVAL:
+            self._send("alive")
+
+    def report(self, step: int | None, total: int | None, samples: float, metrics: Mapping[str, float]) -> None:
+        """Tell how far the training is; `samples` since the start, of all ranks."""
+        if self._sender is None:
+            _print(self._rank, step, total, metrics)
+            return
+        facts: events.Event = {
+            "step": step,
+            "total": total,
+            "samples": samples,
+            "metrics": metrics,
+            "time": time.monotonic(),
+        }
+        self._report = None if self._send("report", **facts) else facts
+
+    def committed(self, step: int) -> None:
+        """Tell that a checkpoint is complete."""
+        self._send("checkpoint", wait=1.0, step=step)
+
+    def stopping(self) -> None:
+        """Tell that all ranks have agreed to stop."""
+        self._send("stop", wait=5.0)
+
+    @property
+    def pod_stops(self) -> bool:
+        """Whether a stop signal came from outside; without a launcher every one does.
+
+        torchrun sends the same signal to ranks that it is about to start anew, or whose neighbour has failed.
+        """
+        return self._sender is None or Path(self._sender.path + events.STOP_SUFFIX).exists()
+
+    def _send(self, event: str, wait: float = 0.0, **facts: object) -> bool:
+        if self._sender is None:
+            return True
+        self._alive = time.monotonic()
+        return self._sender.send({"event": event, "rank": self._rank, "stacks": self._stacks, **facts}, wait)
+
+    def _flush(self) -> None:
+        if self._report is not None:
+            self._send("report", wait=0.5, **self._report)
+
+
+def _dump_stacks_on_signal() -> bool:
+    """Let the launcher see where a hanging rank is; not where the script uses the signal itself."""
+    if signal.getsignal(STACKS_SIGNAL) is not signal.SIG_DFL:
+        return False
+    with contextlib.suppress(AttributeError, OSError, RuntimeError, ValueError):  # standard error may be replaced
+        faulthandler.register(STACKS_SIGNAL, all_threads=True, chain=False)
+        return True
+    return False
+
+
+def _print(rank: int, step: int | None, total: int | None, metrics: Mapping[str, float]) -> None:
+    if rank != 0:
+        return
+    at = [] if step is None else [f"step {step}" + (f"/{total}" if total is not None else "")]
+    line = "  ".join([*at, *(f"{name} {value:.6g}" for name, value in metrics.items())])
+    if line:
+        print(line, file=sys.stdout, flush=True)

@@ -1,0 +1,103 @@
+"""Telling the operator how far the training is: the latest report, now and then; what is lost is lost."""
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lamplighter_runtime.environment import number
+
+TIMEOUT = 5.0  # seconds of one request
+LAST_TIMEOUT = 2.0  # seconds of the request that is made when the training has ended
+LONGEST_PAUSE = 300.0  # seconds between two tries
+OVER = 410  # this attempt has ended: nobody wants to hear more of it
+
+Report = dict[str, Any]
+
+
+class Reporter(threading.Thread):
+    """Posts the latest report each interval if it is new; waits longer and longer while that fails."""
+
+    def __init__(
+        self, environ: Mapping[str, str], latest: Callable[[], Report | None], say: Callable[[str], None]
+    ) -> None:
+        """Read where to report to; ConfigurationError for a variable that is no number."""
+        super().__init__(daemon=True, name="reporter")
+        self._url = environ.get("LAMPLIGHTER_PROGRESS_URL", "")
+        self._token_file = environ.get("LAMPLIGHTER_PROGRESS_TOKEN_FILE", "")
+        self._interval = float(number(environ, "LAMPLIGHTER_PROGRESS_INTERVAL_S", 10, minimum=1))
+        self._head = {
+            "run": number(environ, "LAMPLIGHTER_RUN", 1),
+            "attempt": number(environ, "LAMPLIGHTER_ATTEMPT", 1),
+        }
+        self._latest, self._say = latest, say
+        self._sequence = time.time_ns()
+        self._sent: Report | None = None
+        self._pause, self._failed, self._over = self._interval, "", False
+        self._ended = threading.Event()
+        # Traffic within the cluster does not go through a proxy.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the operator wants reports at all."""
+        return self._url.startswith(("http://", "https://"))
+
+    def run(self) -> None:
+        """Report until close() is called."""
+        # The first report should not have to wait for the interval to pass.
+        while self._latest() is None:
+            if self._ended.wait(min(1.0, self._interval)):
+                return
+        while not self._over:
+            self._post(TIMEOUT)
+            if self._ended.wait(self._pause):
+                return
+
+    def close(self) -> None:
+        """Send the last report, briefly, and end."""
+        self._ended.set()
+        if not self.is_alive() and self._sent is None and self._latest() is None:
+            return
+        self.join(timeout=LAST_TIMEOUT)
+        if not self._over and not self.is_alive():
+            self._post(LAST_TIMEOUT)
+
+    def _post(self, timeout: float) -> None:
+        report = self._latest()
+        if report is None or report == self._sent:
+            return
+        self._sequence += 1
+        body = json.dumps({**self._head, "sequence": self._sequence, **report}, allow_nan=False).encode()
+        try:
+            headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token()}"}
+            request = urllib.request.Request(self._url, body, headers, method="POST")  # noqa: S310  (see `wanted`)
+            with self._opener.open(request, timeout=timeout):
+                self._sent, self._pause, self._failed = report, self._interval, ""
+        except urllib.error.HTTPError as error:
+            self._refused(error)
+        except Exception as error:  # whatever it is, the training goes on
+            self._missed(str(error), None)
+
+    def _token(self) -> str:
+        return Path(self._token_file).read_text(encoding="ascii").strip() if self._token_file else ""
+
+    def _refused(self, error: urllib.error.HTTPError) -> None:
+        with error:
+            if error.code == OVER:
+                self._over = True
+                self._say("the operator says that this attempt is over; no more progress is reported")
+                return
+            after = error.headers.get("Retry-After", "")
+            reason = error.read(200).decode("utf-8", "replace").strip()
+        self._missed(f"{error.code} {reason}".strip(), float(after) if after.isdigit() else None)
+
+    def _missed(self, reason: str, pause: float | None) -> None:
+        self._pause = min(pause or self._pause * 2, LONGEST_PAUSE)
+        if not self._failed:
+            self._say(f"progress could not be reported ({reason}); the training is not affected, it is tried again")
+        self._failed = reason

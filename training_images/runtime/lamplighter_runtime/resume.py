@@ -1,0 +1,111 @@
+"""Which checkpoint an attempt begins with: the newest complete one, and the same for every pod."""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from lamplighter_runtime import checkpoints
+
+DIRECTORY_VARIABLE = "LAMPLIGHTER_CHECKPOINT_DIR"
+RESUME_VARIABLE = "LAMPLIGHTER_RESUME_DIR"
+STEP_VARIABLE = "LAMPLIGHTER_RESUME_STEP"
+AGREED = "resume.json"
+PATIENCE = 10.0  # seconds for another pod's file to become readable
+
+
+def _silent(_sentence: str) -> None:
+    return
+
+
+def variables(environ: Mapping[str, str], say: Callable[[str], None] = _silent) -> dict[str, str]:
+    """Return what the script gets to know: the folder to resume from and its step; empty and 0 for a fresh start."""
+    directory = environ.get(DIRECTORY_VARIABLE)
+    if not directory:
+        return {}
+    folder = choose(Path(directory), say)
+    step = checkpoints.step_of(folder) if folder is not None else None
+    return {RESUME_VARIABLE: str(folder or ""), STEP_VARIABLE: str(step or 0)}
+
+
+def choose(directory: Path, say: Callable[[str], None] = _silent) -> Path | None:
+    """Return the checkpoint to begin with, None for a fresh start; `say` hears of damaged ones.
+
+    The attempt's own come first: its Job was suspended and goes on. Those of earlier attempts are agreed upon by the
+    first pod that writes `resume.json`, as a leftover process of an earlier attempt may still add another.
+    """
+    own = newest([directory], say)
+    if own is not None:
+        return own
+    attempt = checkpoints.attempt_of(directory)
+    earlier = [
+        path
+        for number, path in sorted(checkpoints.siblings(directory).items(), reverse=True)
+        if attempt is not None and number < attempt
+    ]
+    if not earlier:
+        return None
+    agreed = directory / AGREED
+    if not agreed.exists():
+        try:
+            _propose(agreed, newest(earlier, say))
+        except OSError as error:
+            say(f"{agreed} cannot be written: {error.strerror}; each pod chooses its checkpoint by itself")
+            return newest(earlier, say)
+    return _agreed(agreed, earlier, say)
+
+
+def newest(directories: list[Path], say: Callable[[str], None] = _silent) -> Path | None:
+    """Return the newest complete checkpoint; directories in the order of preference."""
+    for directory in directories:
+        for folder in checkpoints.found(directory):
+            reason = checkpoints.problem(folder)
+            if reason is None:
+                return folder
+            say(f"checkpoint {directory.name}/{folder.name} is not used: {reason}")
+    return None
+
+
+def _propose(agreed: Path, folder: Path | None) -> None:
+    """Write the choice unless another pod was faster; the file appears with its content."""
+    agreed.parent.mkdir(parents=True, exist_ok=True)
+    choice = None if folder is None else f"{folder.parent.name}/{folder.name}"
+    handle, name = tempfile.mkstemp(dir=agreed.parent, prefix=f".{AGREED}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"checkpoint": choice}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        with suppress(FileExistsError):
+            try:
+                agreed.hardlink_to(temporary)
+            except FileExistsError:
+                raise
+            except OSError:  # a volume without hard links: readers wait for the content
+                with agreed.open("x", encoding="utf-8") as file:
+                    file.write(temporary.read_text(encoding="utf-8"))
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _agreed(agreed: Path, earlier: list[Path], say: Callable[[str], None]) -> Path | None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            choice = json.loads(agreed.read_text(encoding="utf-8"))["checkpoint"]
+            folder = agreed.parent.parent / choice if choice is not None else None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            say(f"{agreed} is not readable: {error!r}; each pod chooses its checkpoint by itself")
+            return newest(earlier, say)
+        if folder is None or folder.is_dir():
+            return folder
+        say(f"checkpoint {choice}, which this attempt began with, is gone; taking the newest that is left")
+        return newest(earlier, say)

@@ -1,0 +1,245 @@
+"""What a training script may use of Lamplighter: `from lamplighter_runtime import run`.
+
+Everything works the same without a cluster: `python train.py` on a laptop prints its progress and keeps its checkpoints
+in ./checkpoints. With several processes, call init_process_group before checkpoint(), resume() and the questions.
+"""
+
+import atexit
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, SupportsFloat
+
+from lamplighter_runtime import agreement, checkpoints
+from lamplighter_runtime import resume as choice
+from lamplighter_runtime.agreement import CheckpointError
+from lamplighter_runtime.metrics_text import NAME, merged
+from lamplighter_runtime.rank_events import RankEvents
+
+__all__ = [
+    "CheckpointError",
+    "attempt",
+    "backend",
+    "checkpoint",
+    "checkpoint_due",
+    "local_rank",
+    "rank",
+    "report",
+    "resume",
+    "resume_step",
+    "should_stop",
+    "world_size",
+]
+
+EVERY = 300  # seconds between two checkpoints where nothing else is said
+KEEP = 3  # checkpoints
+
+
+class _Run:
+    """What this process has done so far."""
+
+    def __init__(self) -> None:
+        self.events = RankEvents()
+        self.step: int | None = None
+        self.total: int | None = None
+        self.samples = 0.0
+        self.metrics: dict[str, float] = {}
+        self.saved = time.monotonic()
+        self.due, self.stop = agreement.Question(), agreement.Question()
+        self.signalled = self.stopping = self.listening = False
+        self.chosen: tuple[Path | None] | None = None
+        self.refused: set[str] = set()
+
+
+_state: _Run | None = None
+
+
+def _this() -> _Run:
+    # Not at import: a process that only looks at rank() opens nothing and handles no signal.
+    global _state
+    if _state is None:
+        _state = _Run()
+    return _state
+
+
+def rank() -> int:
+    """Return the number of this process among all, from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def world_size() -> int:
+    """Return how many processes train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def local_rank() -> int:
+    """Return the number of this process on its node, from 0: the GPU that it should use."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def attempt() -> int:
+    """Return how often this run was started, this time included: 1 and up."""
+    return int(os.environ.get("LAMPLIGHTER_ATTEMPT") or "1")
+
+
+def backend() -> str:
+    """Return the backend for init_process_group that fits the device: nccl, xccl, hccl or gloo."""
+    named = os.environ.get("LAMPLIGHTER_BACKEND")
+    if named:
+        return named
+    torch: Any = sys.modules.get("torch")
+    for device, name in (("cuda", "nccl"), ("xpu", "xccl"), ("npu", "hccl"), ("hpu", "hccl")):
+        module = getattr(torch, device, None)
+        if module is not None and module.is_available():
+            return name
+    return "gloo"
+
+
+def report(
+    step: int | None = None, total: int | None = None, samples: float | None = None, **metrics: SupportsFloat
+) -> None:
+    """Tell how far the training is; never waits, never fails, and may be called at every step.
+
+    `step` and `total` count steps; `samples` is what this rank has worked on since its last report, from which the
+    samples per second of all ranks are told. Metrics are numbers or tensors of one element, at most 32, kept until they
+    are told anew; reading a tensor waits for the GPU, so do not pass one at every step. What rank 0 reports is shown.
+    Every report is a sign of life, with nothing in it as well.
+    """
+    run = _this()
+    run.step = run.step if step is None else int(step)
+    run.total = run.total if total is None else int(total)
+    run.samples += (samples or 0) * world_size()
+    new = ((name, number) for name, value in metrics.items() if (number := _number(run, name, value)) is not None)
+    run.metrics = merged(run.metrics, new)
+    run.events.report(run.step, run.total, run.samples, run.metrics)
+
+
+def _number(run: _Run, name: str, value: SupportsFloat) -> float | None:
+    reason = None if NAME.fullmatch(name) else "is not a name for a metric"
+    if reason is None:
+        try:
+            return float(value)
+        except (TypeError, ValueError, RuntimeError):
+            reason = f"is no number but a {type(value).__name__}"
+    if name not in run.refused:
+        run.refused.add(name)
+        print(f"lamplighter: metric {name!r} is left out: it {reason}", file=sys.stderr, flush=True)
+    return None
+
+
+@contextmanager
+def checkpoint(step: int) -> Iterator[Path]:
+    """Write the checkpoint of a step: `with run.checkpoint(step) as folder: torch.save(..., folder / "state.pt")`.
+
+    All ranks enter and leave together. In a plain or DistributedDataParallel training only rank 0 needs to write;
+    with torch.distributed.checkpoint all ranks write into the folder, which they must share. It becomes a checkpoint
+    when every rank has left the block: flushed to the disk, with a manifest of sizes and SHA-256, all at once. The
+    oldest beyond the number to keep are removed. When a rank raises, nothing is committed: its error is raised there,
+    and CheckpointError on the others.
+    """
+    run, directory, first = _this(), _directory(), rank() == 0
+    run.events.alive()
+    with agreement.all_or_none(f"the checkpoint of step {step}"):
+        if first:
+            checkpoints.prepare(directory, step)
+    with agreement.all_or_none(f"the checkpoint of step {step}"):
+        yield checkpoints.temporary(directory, step)
+    with agreement.all_or_none(f"the checkpoint of step {step}"):
+        if first:
+            checkpoints.commit(directory, step)
+            checkpoints.prune(directory, int(os.environ.get("LAMPLIGHTER_CHECKPOINT_KEEP") or KEEP))
+    run.saved = time.monotonic()
+    run.events.committed(step)
+
+
+def checkpoint_due() -> bool:
+    """Whether it is time for a checkpoint; all ranks must ask at the same steps, and all get the same answer.
+
+    Time counts from the last checkpoint, or the first use of this module; how much of it is in spec.checkpoint.every.
+    """
+    run = _this()
+    run.events.alive()
+    every = float(os.environ.get("LAMPLIGHTER_CHECKPOINT_EVERY_S") or EVERY)
+    return run.due.ask(rank() == 0 and time.monotonic() - run.saved >= every)
+
+
+def should_stop() -> bool:
+    """Whether a stop signal reached any rank; all ranks must ask at the same steps, and all get the same answer.
+
+    From the first call on, SIGTERM no longer ends the process: save a checkpoint and leave the loop when this is True.
+    """
+    run = _this()
+    run.events.alive()
+    if not run.listening:
+        run.listening = True
+        _listen(run)
+    if not run.stopping and run.stop.ask(run.signalled):
+        run.stopping = True
+        run.events.stopping()
+        if os.environ.get("LAMPLIGHTER_ELASTIC") == "1" and not run.events.pod_stops:
+            # Another pod leaves: torchrun shall start this rank again without it, and an exit with 0 would end it.
+            atexit.register(_die)
+    return run.stopping
+
+
+def _listen(run: _Run) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def take(number: int, frame: FrameType | None) -> None:
+        run.signalled = run.events.pod_stops
+        if callable(before):
+            before(number, frame)
+        elif not run.signalled:  # a neighbour has failed: nobody is left to agree with
+            _die()
+
+    try:
+        signal.signal(signal.SIGTERM, take)
+    except ValueError:
+        print("lamplighter: should_stop() was first called outside the main thread and sees no signal", file=sys.stderr)
+
+
+def _die() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def resume() -> Path | None:
+    """Return the folder of the checkpoint to go on from, None for a fresh start; the same on all ranks.
+
+    All ranks must call it. It is complete: every byte is what was written.
+    """
+    run = _this()
+    if run.chosen is None:
+        run.chosen = (agreement.from_first(_chosen() if rank() == 0 or agreement.distributed() is None else None),)
+    return run.chosen[0]
+
+
+def _chosen() -> Path | None:
+    if choice.RESUME_VARIABLE in os.environ:
+        named = os.environ[choice.RESUME_VARIABLE]
+        return Path(named) if named else None
+
+    def say(sentence: str) -> None:
+        print(f"lamplighter: {sentence}", file=sys.stderr, flush=True)
+
+    folder = choice.choose(_directory(), say)
+    if folder is not None:
+        say(f"resuming from {folder}; remove it to begin anew")
+    return folder
+
+
+def resume_step() -> int:
+    """Return the step of the checkpoint to go on from, 0 for a fresh start; all ranks must call it."""
+    folder = resume()
+    return 0 if folder is None else checkpoints.step_of(folder) or 0
+
+
+def _directory() -> Path:
+    return Path(os.environ.get(choice.DIRECTORY_VARIABLE) or "checkpoints")

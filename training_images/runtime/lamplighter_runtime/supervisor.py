@@ -1,0 +1,213 @@
+"""Running torchrun and watching over its ranks: their output, their events, stopping them."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lamplighter_runtime import events, failure, logs_specs, processes, torchrun
+from lamplighter_runtime.child import StopRequest, send
+from lamplighter_runtime.environment import number
+from lamplighter_runtime.events import Event
+from lamplighter_runtime.hang import Watchdog
+from lamplighter_runtime.log import say
+from lamplighter_runtime.progress import Progress
+from lamplighter_runtime.rank_log import RankLogs
+from lamplighter_runtime.reporter import Reporter
+from lamplighter_runtime.stream import Sink, Tee
+
+LAST_WORDS = 0.5  # seconds for the output of a rank that failed to arrive
+FAREWELL = 10.0  # seconds that torchrun has to end by itself once its ranks have ended
+RESERVE = 3.0  # seconds of the grace period that are left for the message and the last report
+
+
+class Supervisor:
+    """One torchrun, from its start to its end."""
+
+    def __init__(self, environ: Mapping[str, str], scratch: Path, stop: StopRequest) -> None:
+        """`scratch` is an empty folder of ours; ConfigurationError for a variable that is no number."""
+        self.progress = Progress()
+        self.outputs = failure.Outputs()
+        self.refused: failure.Cause | None = None  # a user's error that an elastic torchrun would have repeated
+        self.hang: Watchdog | None = None
+        self._environ, self._stop = environ, stop
+        self._scratch = scratch
+        self._grace = number(environ, "LAMPLIGHTER_GRACE_S", 0)
+        self._hang_timeout = number(environ, "LAMPLIGHTER_HANG_TIMEOUT_S", 0)
+        self._reads_metrics = environ.get("LAMPLIGHTER_METRICS_FROM_OUTPUT") == "1"
+        self._elastic = environ.get("LAMPLIGHTER_ELASTIC") == "1"
+        self._out, self._err = Sink(sys.stdout.buffer), Sink(sys.stderr.buffer)
+        folder = environ.get("LAMPLIGHTER_LOG_DIR")
+        self._logs = RankLogs(Path(folder), say) if folder else None
+        self._tees: list[Tee] = []
+        self._ranks: list[int] = []
+        self._stopping = threading.Lock()
+        self._reporter = Reporter(environ, self.progress.report, say)
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Run torchrun with these arguments and return its exit code, negative for a signal."""
+        receiver = self._receiver()
+        plugin = logs_specs.NAME if receiver is not None and torchrun.takes_plugin(logs_specs.NAME) else None
+        command = torchrun.command(arguments, plugin)
+        self._process = subprocess.Popen(
+            command, env=self._environment(receiver), stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        )
+        self._copy_own(plugin is None)
+        if self._logs is not None:
+            self._logs.start()
+        if self._reporter.wanted:
+            self._reporter.start()
+        if self._hang_timeout:
+            self.hang = Watchdog(
+                self._hang_timeout, self.progress, self._process.pid, lambda: self._stop.signal is not None
+            )
+            self.hang.start()
+        self._stop.notify(lambda number: self._begin_stop(signal.Signals(number)))
+        code = self._process.wait()
+        self._finish(receiver)
+        return code
+
+    def report_end(self) -> None:
+        """Let the operator have the last report; takes two seconds at most."""
+        if self._reporter.wanted:
+            self._reporter.close()
+
+    def _receiver(self) -> events.Receiver | None:
+        try:
+            receiver = events.Receiver(self._scratch / "events", self._take)
+        except OSError as error:
+            say(f"no socket for the ranks' reports: {error}; the training goes on without")
+            return None
+        receiver.start()
+        return receiver
+
+    def _environment(self, receiver: events.Receiver | None) -> dict[str, str]:
+        ours = {torchrun.ERROR_FILE_VARIABLE: str(self._scratch / "error.json")}
+        if receiver is not None:
+            ours |= {
+                events.PATH_VARIABLE: str(self._scratch / "events"),
+                logs_specs.SCRATCH_VARIABLE: str(self._scratch),
+            }
+        return {**self._environ, **ours}
+
+    def _copy_own(self, with_ranks: bool) -> None:
+        """Copy what torchrun writes; without the plugin the ranks write there, too."""
+        out, err = self._process.stdout, self._process.stderr
+        if out is None or err is None:
+            raise RuntimeError("torchrun was started without pipes")
+        of_first = with_ranks and self._environ.get("PET_NODE_RANK", "0") == "0"
+        self._add(
+            Tee(os.dup(out.fileno()), self._out.write, lambda line: self._read_metrics(0, line) if of_first else None)
+        )
+        self._add(Tee(os.dup(err.fileno()), self._err.write, self._read_torchrun))
+        out.close()
+        err.close()
+
+    def _add(self, tee: Tee) -> None:
+        self._tees.append(tee)
+        tee.start()
+
+    def _take(self, event: Event, files: list[int]) -> None:
+        kind = event.get("event")
+        if kind == "start":
+            self._ranks = list(event["ranks"])
+            self.progress.begin()
+            self.outputs.begin()
+        elif kind == "stream" and len(files) == 1:
+            self._add(self._of_rank(int(event["rank"]), event["stream"] == "stderr", files[0]))
+        else:
+            self.progress.take(event)
+            if kind == "stop" and not self._elastic:
+                self._begin_stop(None)
+
+    def _of_rank(self, rank: int, errors: bool, source: int) -> Tee:
+        sink, reader = self._err if errors else self._out, self.outputs.of(rank)
+
+        def write(data: bytes) -> None:
+            sink.write(data)
+            if self._logs is not None:
+                self._logs.write(rank, data)
+
+        def observe(line: str) -> None:
+            reader.feed(line, errors)
+            if not errors:
+                self._read_metrics(rank, line)
+
+        return Tee(source, write, observe)
+
+    def _read_metrics(self, rank: int, line: str) -> None:
+        if self._reads_metrics:
+            self.progress.take_line(rank, line)
+
+    def _read_torchrun(self, line: str) -> None:
+        failed = self.outputs.torchrun.feed(line)
+        if failed is not None and self._elastic:
+            judge = threading.Thread(
+                target=self._judge, args=(failed, self.outputs.snapshot(), self._ranks), daemon=True
+            )
+            judge.start()
+
+    def _judge(self, failed: torchrun.Failed, outputs: Mapping[int, failure.RankOutput], ranks: Sequence[int]) -> None:
+        """End an elastic torchrun that would only repeat a user's error; a lost peer or a signal it should mend."""
+        time.sleep(LAST_WORDS)
+        if self._stop.signal is None:
+            rank = ranks[failed.local_rank] if failed.local_rank < len(ranks) else 0
+            self.refused = failure.own_error(outputs, rank, failed.code)
+            if self.refused is None:
+                return
+        send(self._process, signal.SIGTERM)
+
+    def _begin_stop(self, number: signal.Signals | None) -> None:
+        """Stop without holding up whoever asks, once; None: the ranks stop by themselves."""
+        if self._stopping.acquire(blocking=False):
+            if number is not None:
+                with contextlib.suppress(OSError):
+                    (self._scratch / f"events{events.STOP_SUFFIX}").touch()
+            threading.Thread(target=self._end, args=(number,), daemon=True, name="stop").start()
+
+    def _end(self, number: signal.Signals | None) -> None:
+        """Pass a stop on to the ranks alone, give them their grace, then end torchrun.
+
+        torchrun would signal whole process groups: a DataLoader's workers would die first, and their death would end
+        the script by an exception before it can save.
+        """
+        deadline = time.monotonic() + max(1.0, self._grace - RESERVE) if self._grace else float("inf")
+        told: set[int] = set()
+        ranks = processes.ranks(self._process.pid)
+        if not ranks and number is not None:
+            send(self._process, number)
+            return
+        gone: float | None = None
+        while self._process.poll() is None:
+            ranks = processes.ranks(self._process.pid)
+            for process in set(ranks.values()) - told if number is not None else ():
+                processes.send(process, number)  # type: ignore[arg-type]
+                told.add(process)
+            now = time.monotonic()
+            if now > deadline:
+                say(f"the script did not end within its grace period of {self._grace} s and is killed")
+                for process in ranks.values():
+                    processes.send_group(process, signal.SIGKILL)
+                deadline = float("inf")
+            gone = None if ranks else gone or now
+            if gone is not None and now - gone > FAREWELL:
+                send(self._process, signal.SIGTERM)
+                return
+            time.sleep(0.1)
+
+    def _finish(self, receiver: events.Receiver | None) -> None:
+        if receiver is not None:
+            receiver.close()
+        if self.hang is not None:
+            self.hang.close()
+        # A grandchild that outlives torchrun may hold a pipe open; what it still writes is not worth waiting for.
+        deadline = time.monotonic() + 5
+        for tee in self._tees:
+            tee.join(timeout=max(0.0, deadline - time.monotonic()))
+        if self._logs is not None:
+            self._logs.close()
