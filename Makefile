@@ -63,6 +63,8 @@ test-unit: venv ## Unit tests: pure, seconds.
 test-integration: venv kwok ## Integration tests on a real API server (kwok).
 	$(RUN)/pytest tests/integration -q
 
+# A node has to die without taking all with it.
+test-e2e: export NODES ?= 3
 .PHONY: test-e2e
 test-e2e: venv cluster images ## End-to-end tests on a real kind cluster.
 	$(RUN)/pytest tests/e2e -q

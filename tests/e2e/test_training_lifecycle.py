@@ -1,12 +1,8 @@
 """A training through suspension, a killed operator, a second run, and deletion."""
 
-import subprocess
-from typing import Any
-
-from tests.demo.cluster import OPERATOR_NAMESPACE, get, wait_until
+from tests.demo.cluster import wait_until
+from tests.e2e import operators
 from tests.e2e.world import World
-
-OPERATOR_LABEL = "app.kubernetes.io/name=lamplighter-operator"
 
 SLOW = "import time\nfor step in range(12):\n    print('step', step, flush=True)\n    time.sleep(1)\n"
 
@@ -33,12 +29,12 @@ def test_sigkill_of_both_operators_changes_nothing_but_time(world: World) -> Non
     world.train("steadfast", source="slow", nodes=2)
     world.ready("modeltraining", "steadfast", "Running")
     before = world.get("job", "steadfast-1-1")["metadata"]["uid"]
-    restarts = _restarts()
-    killed = _sigkill_operators()
+    restarts = operators.restarts()
+    killed = operators.sigkill(operators.pods())
     world.succeeded("steadfast")
     assert world.get("job", "steadfast-1-1")["metadata"]["uid"] == before
     assert len(world.all("jobs", "lamplighter.dev/training=steadfast")) == 1
-    wait_until("the operators were restarted", lambda: _restarts() >= restarts + killed, 90)
+    wait_until("the operators were restarted", lambda: operators.restarts() >= restarts + killed, 90)
 
 
 def test_a_new_run_is_asked_for_by_annotation_and_only_once(world: World) -> None:
@@ -79,30 +75,3 @@ def test_deleting_a_training_removes_all_but_the_volume_with_its_models(world: W
     everything = "jobs,pods,services,configmaps,controllerrevisions"
     wait_until("its children are gone", lambda: not world.all(everything, "lamplighter.dev/training=mayfly"), 90)
     assert world.get("pvc", "mayfly-models")["status"]["phase"] == "Bound"
-
-
-def _pods() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
-    return found
-
-
-def _restarts() -> int:
-    statuses = [status for pod in _pods() for status in pod["status"].get("containerStatuses", ())]
-    return sum(status["restartCount"] for status in statuses)
-
-
-def _sigkill_operators() -> int:
-    """Kill every operator process with SIGKILL; gives how many."""
-    killed = 0
-    for pod in _pods():
-        node = pod["spec"]["nodeName"]
-        container = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
-        tasks = _on_node(node, "ctr", "--namespace", "k8s.io", "tasks", "list").splitlines()
-        pid = next(line.split()[1] for line in tasks if line.startswith(container))
-        _on_node(node, "kill", "-9", pid)
-        killed += 1
-    return killed
-
-
-def _on_node(node: str, *command: str) -> str:
-    return subprocess.run(["docker", "exec", node, *command], check=True, capture_output=True, text=True).stdout

@@ -14,7 +14,7 @@ _TOKEN_MOUNT = "/var/run/secrets/lamplighter.dev/progress"  # noqa: S105
 _TOKEN_SECONDS = 3600
 _GRACE = 30
 """Seconds that Kubernetes gives a pod between SIGTERM and SIGKILL unless its template says otherwise."""
-_PATIENCE_DAYS = 30
+_PATIENCE_DAYS = 7
 """How long a pod waits for its peers where spec.failurePolicy.startTimeout does not say it."""
 _LAUNCH = """\
 command -v lamplighter-train >/dev/null 2>&1 && exec lamplighter-train "$@"
@@ -89,8 +89,8 @@ def _environment(own: StageRun) -> list[Obj]:
     if spec.progress.from_output:
         variables["LAMPLIGHTER_METRICS_FROM_OUTPUT"] = 1
     if own.gang:
-        patience = policy.start_timeout or f"{_PATIENCE_DAYS}d"
-        variables["LAMPLIGHTER_DNS_TIMEOUT_S"] = _whole(patience)
+        patience = _whole(policy.start_timeout or f"{_PATIENCE_DAYS}d")
+        variables |= {"LAMPLIGHTER_DNS_TIMEOUT_S": patience, "LAMPLIGHTER_RENDEZVOUS_TIMEOUT_S": patience}
     return [
         *own.environment(),
         *(variable(name, value) for name, value in variables.items()),

@@ -1,0 +1,72 @@
+"""The operator's processes in the cluster, as somebody sees them who means them harm."""
+
+import random
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.demo.cluster import OPERATOR_NAMESPACE, get, kubectl
+
+LABEL = "app.kubernetes.io/name=lamplighter-operator"
+
+
+def pods() -> list[dict[str, Any]]:
+    """The operator's pods."""
+    found: list[dict[str, Any]] = get("-n", OPERATOR_NAMESPACE, "pods", "-l", LABEL)["items"]
+    return found
+
+
+def restarts() -> int:
+    """How often their containers were started again."""
+    statuses = [status for pod in pods() for status in pod["status"].get("containerStatuses", ())]
+    return sum(status["restartCount"] for status in statuses)
+
+
+def sigkill(victims: list[dict[str, Any]]) -> int:
+    """Kill the processes of these pods with SIGKILL; gives how many there were to kill."""
+    return sum(_kill(pod) for pod in victims)
+
+
+@contextmanager
+def under_attack(seed: int, between: tuple[float, float] = (3.0, 15.0)) -> Iterator[None]:
+    """While inside, operator processes are killed at random moments, one or all at once; the seed is printed."""
+    print(f"operators are killed by seed {seed}")
+    chance, done = random.Random(seed), threading.Event()
+
+    def attack() -> None:
+        while not done.wait(chance.uniform(*between)):
+            victims = pods()
+            chance.shuffle(victims)
+            victims = victims if chance.random() < 0.3 else victims[:1]
+            sigkill(victims)
+            # Their pods go, too: the kubelet would let each death wait longer for the next life.
+            names = [pod["metadata"]["name"] for pod in victims]
+            options = ("--grace-period=0", "--force", "--wait=false")
+            kubectl("-n", OPERATOR_NAMESPACE, "delete", "pods", *names, *options, check=False)
+
+    thread = threading.Thread(target=attack)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _kill(pod: dict[str, Any]) -> int:
+    """SIGKILL from the node: nothing inside a container can kill its first process."""
+    node = pod["spec"].get("nodeName", "")
+    for status in pod["status"].get("containerStatuses", ()):
+        container = str(status.get("containerID", "")).removeprefix("containerd://")
+        for line in on_node(node, "ctr", "--namespace", "k8s.io", "tasks", "list").splitlines():
+            if container and line.startswith(container) and "RUNNING" in line:
+                on_node(node, "kill", "-9", line.split()[1])
+                return 1
+    return 0
+
+
+def on_node(node: str, *command: str) -> str:
+    """What a command on a node prints; nothing when it fails, as it does on a node that is stopped."""
+    return subprocess.run(["docker", "exec", node, *command], check=False, capture_output=True, text=True).stdout
