@@ -13,15 +13,9 @@ import pytest
 from tests import tools
 from tests.demo.cluster import kubectl, wait_until
 from tests.e2e import operators
+from tests.e2e.gangs import GANG, running, train
 from tests.e2e.world import Obj, World
 
-OUTPUT = {"storageClassName": "shared", "accessModes": ["ReadWriteMany"], "size": "1Gi"}
-QUICK = {"initial": "1s", "max": "5s"}
-GANG = """\
-import os, sys, time
-from lamplighter_runtime import run
-attempt, rank = run.attempt(), run.rank()
-"""
 WAITS_ONCE = GANG + "print('attempt', attempt, flush=True)\ntime.sleep(600 if attempt == 1 else 1)\n"
 
 
@@ -39,13 +33,6 @@ def healed() -> Iterator[None]:
     subprocess.run([str(tools.ROOT / "tests/cluster/kind.sh"), "heal"], check=True)
 
 
-def train(world: World, name: str, script: str, **spec: Any) -> None:
-    """A gang of two over a shared volume."""
-    world.source(name, train=script)
-    policy = {"backoff": QUICK, **spec.pop("failurePolicy", {})}
-    world.train(name, source=name, failurePolicy=policy, **{"nodes": 2, "output": OUTPUT, **spec})
-
-
 def ended(world: World, name: str, reason: str, **more: Any) -> Obj:
     """Wait until a training has failed for good; gives its run."""
     world.ready("modeltraining", name, reason, status="False", **more)
@@ -55,21 +42,6 @@ def ended(world: World, name: str, reason: str, **more: Any) -> Obj:
         240,
     )
     return run
-
-
-def running(world: World, name: str, attempt: int = 1, seconds: float = 180) -> list[Obj]:
-    """Wait until an attempt runs; gives its pods by their index."""
-
-    def there() -> list[Obj]:
-        run = world.get("modeltraining", name).get("status", {}).get("run", {})
-        if (run.get("attempt"), run.get("state")) != (attempt, "Running"):
-            return []
-        found = world.all("pods", f"lamplighter.dev/training={name},lamplighter.dev/attempt={attempt}")
-        live = [pod for pod in found if pod["status"]["phase"] == "Running"]
-        return sorted(live, key=lambda pod: pod["metadata"]["name"])
-
-    pods: list[Obj] = wait_until(f"attempt {attempt} of {name} runs", there, seconds)
-    return pods
 
 
 def succeeded(world: World, name: str, cause: str, *, restarts: int, executions: int) -> Obj:

@@ -1,0 +1,36 @@
+"""Gangs of pods that share a volume, and the scripts that they run."""
+
+from typing import Any
+
+from tests.demo.cluster import wait_until
+from tests.e2e.world import Obj, World
+
+OUTPUT = {"storageClassName": "shared", "accessModes": ["ReadWriteMany"], "size": "1Gi"}
+QUICK = {"initial": "1s", "max": "5s"}
+GANG = """\
+import os, sys, time
+from lamplighter_runtime import run
+attempt, rank = run.attempt(), run.rank()
+"""
+
+
+def train(world: World, name: str, script: str, **spec: Any) -> None:
+    """A gang of two over a shared volume."""
+    world.source(name, train=script)
+    policy = {"backoff": QUICK, **spec.pop("failurePolicy", {})}
+    world.train(name, source=name, failurePolicy=policy, **{"nodes": 2, "output": OUTPUT, **spec})
+
+
+def running(world: World, name: str, attempt: int = 1, seconds: float = 180) -> list[Obj]:
+    """Wait until an attempt runs; gives its pods by their index."""
+
+    def there() -> list[Obj]:
+        run = world.get("modeltraining", name).get("status", {}).get("run", {})
+        if (run.get("attempt"), run.get("state")) != (attempt, "Running"):
+            return []
+        found = world.all("pods", f"lamplighter.dev/training={name},lamplighter.dev/attempt={attempt}")
+        live = [pod for pod in found if pod["status"]["phase"] == "Running"]
+        return sorted(live, key=lambda pod: pod["metadata"]["name"])
+
+    pods: list[Obj] = wait_until(f"attempt {attempt} of {name} runs", there, seconds)
+    return pods

@@ -1,0 +1,68 @@
+"""A gang that goes on when it loses a worker, grows and shrinks, and starts again when it loses the one all meet at."""
+
+import json
+
+from tests.demo.cluster import wait_until
+from tests.e2e.gangs import GANG, running, train
+from tests.e2e.world import Obj, World
+
+STEPS = 90
+LOOP = (
+    GANG
+    + f"""\
+import torch
+import torch.distributed as dist
+dist.init_process_group("gloo")
+begin = run.resume_step()
+print("begins at", begin, "of", {STEPS}, "with", run.world_size(), flush=True)
+for step in range(begin + 1, {STEPS} + 1):
+    together = torch.ones(1)
+    dist.all_reduce(together)
+    run.report(step=step, total={STEPS}, world=together.item())
+    if step % 5 == 0:
+        with run.checkpoint(step) as folder:
+            (folder / f"state-{{rank}}").write_text(str(step))
+    time.sleep(0.5)
+dist.barrier()
+dist.destroy_process_group()
+"""
+)
+
+
+def test_an_elastic_gang_outlives_a_worker_grows_and_shrinks(world: World) -> None:
+    train(world, "rubber", LOOP, nodes=2, elastic={"minNodes": 1, "maxNodes": 3})
+    pods = running(world, "rubber")
+    world.kubectl("delete", "pod", pods[1]["metadata"]["name"], "--wait=false")
+    wait_until("another worker takes its place", lambda: _workers(world, "rubber") - {pods[1]["metadata"]["uid"]}, 120)
+    world.kubectl("patch", "mt", "rubber", "--type=merge", "-p", json.dumps({"spec": {"nodes": 3}}))
+    wait_until("three work", lambda: _world(world, "rubber") == 3, 180)
+    world.kubectl("patch", "mt", "rubber", "--type=merge", "-p", json.dumps({"spec": {"nodes": 2}}))
+    run = world.succeeded("rubber", seconds=300)["run"]
+    assert run["number"] == 1
+    assert (run["attempt"], run["restarts"]) == (1, 0)
+    assert run["progress"]["steps"] == f"{STEPS}/{STEPS}"
+
+
+def test_an_elastic_gang_without_its_first_worker_starts_again_from_its_checkpoint(world: World) -> None:
+    train(world, "beheaded", LOOP, nodes=2, elastic={"minNodes": 1, "maxNodes": 2})
+    running(world, "beheaded")
+    wait_until("a checkpoint is there", lambda: _progress(world, "beheaded").get("checkpointStep", 0) > 5, 120)
+    first = next(pod for pod in running(world, "beheaded") if "-1-1-0-" in pod["metadata"]["name"])
+    world.kubectl("delete", "pod", first["metadata"]["name"], "--wait=false")
+    run = world.succeeded("beheaded", seconds=300)["run"]
+    assert (run["attempt"], run["restarts"]) == (2, 1)
+    assert run["lastFailure"]["cause"] == "Infrastructure"
+
+
+def _workers(world: World, name: str) -> set[str]:
+    pods = world.all("pods", f"lamplighter.dev/training={name},batch.kubernetes.io/job-completion-index=1")
+    return {pod["metadata"]["uid"] for pod in pods if pod["status"]["phase"] == "Running"}
+
+
+def _progress(world: World, name: str) -> Obj:
+    progress: Obj = world.get("modeltraining", name).get("status", {}).get("run", {}).get("progress", {})
+    return progress
+
+
+def _world(world: World, name: str) -> float:
+    return float(_progress(world, name).get("metrics", {}).get("world", 0))
