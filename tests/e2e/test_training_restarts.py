@@ -81,7 +81,11 @@ def test_a_users_error_spends_its_budget_and_keeps_what_it_said(world: World) ->
     assert failure["node"]
     assert failure["log"][-1] == "ValueError: the learning rate is a pear"
     assert "maxRestarts is 1. Correct the script" in failure["message"]
-    assert world.get("pod", failure["pod"])["status"]["phase"] == "Failed"
+    wait_until(
+        "the pod that failed stays to be looked at",
+        lambda: world.get("pod", failure["pod"])["status"]["phase"] == "Failed",
+        30,
+    )
     written = logs(world, "boom")
     assert set(written) == {f"logs/attempt-{attempt}/rank-{rank}.log" for attempt in (1, 2) for rank in (0, 1)}
     assert "rank 1 begins" in written["logs/attempt-2/rank-1.log"]
