@@ -39,6 +39,7 @@ class Index:
         self._references = references or {}
         self._dependents: defaultdict[Key, set[Key]] = defaultdict(set)
         self._depends_on: dict[Key, set[Key]] = {}
+        self._pod_owners: dict[tuple[str, str], Key] = {}
 
     def put(self, obj: Obj) -> set[Key]:
         """Remember an object. Returns the keys to reconcile; none when it was known already, or a newer one is."""
@@ -55,6 +56,8 @@ class Index:
         if not _newer(obj, siblings.get(place)):
             return set()
         siblings[place] = prune(obj)
+        if key.kind == "Pod":
+            self._pod_owners[key.namespace, key.name] = owner
         return {owner}
 
     def learn(self, obj: Obj) -> None:
@@ -86,6 +89,8 @@ class Index:
         known = siblings.get((key.kind, key.name))
         if known is not None and known["metadata"]["uid"] == uid:
             del siblings[key.kind, key.name]
+            if key.kind == "Pod":
+                self._pod_owners.pop((key.namespace, key.name), None)
             if not siblings:
                 del self._children[owner]
         return {owner}
@@ -124,6 +129,16 @@ class Index:
     def child(self, key: Key, kind: str, name: str) -> Obj | None:
         """One child of an object."""
         return self._children.get(key, {}).get((kind, name))
+
+    def pod(self, namespace: str, name: str) -> tuple[Key, Obj] | None:
+        """A pod, and the primary object that its labels name; None when it is not known."""
+        owner = self._pod_owners.get((namespace, name))
+        pod = None if owner is None else self.child(owner, "Pod", name)
+        return None if owner is None or pod is None else (owner, pod)
+
+    def report(self, key: Key) -> Obj | None:
+        """What a pod of this object reported last."""
+        return self._reports.get(key)
 
     def note(self, key: Key, report: Obj) -> None:
         """Remember what a pod of this object reported, in place of what was reported before."""

@@ -30,6 +30,7 @@ class KeyedQueue:
     _busy: dict[Key, float] = field(default_factory=dict)
     _again: set[Key] = field(default_factory=set)
     _due: dict[Key, float] = field(default_factory=dict)
+    _due_then: dict[Key, float] = field(default_factory=dict)
     _heap: list[tuple[float, Key]] = field(default_factory=list)
     _failures: dict[Key, int] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,6 +57,20 @@ class KeyedQueue:
         self._due[key] = due
         heapq.heappush(self._heap, (due, key))
         self._set_timer()
+
+    def add_by(self, key: Key, delay: float) -> None:
+        """Have the key reconciled within ``delay`` seconds; an earlier wish stays, as does the pause of a failed key.
+
+        While a worker has the key, the wish waits until it is done and has said when it wants to come back.
+        """
+        due = _now() + max(delay, 0.0)
+        if key in self._busy:
+            self._due_then[key] = min(due, self._due_then.get(key, due))
+            return
+        known = self._due.get(key)
+        retried = known is not None and key in self._failures
+        if key not in self._queued and not retried and (known is None or due < known):
+            self.add_after(key, delay)
 
     def retry(self, key: Key, at_least: float = 0.0) -> float:
         """Have a failed key reconciled again, later each time. Returns the delay in seconds, jitter included."""
@@ -88,6 +103,9 @@ class KeyedQueue:
         if key in self._again:
             self._again.remove(key)
             self.add(key)
+        due = self._due_then.pop(key, None)
+        if due is not None:
+            self.add_by(key, due - _now())
 
     async def drained(self) -> None:
         """Hand out no more keys, and wait until the workers are through with theirs."""

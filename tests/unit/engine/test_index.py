@@ -155,3 +155,29 @@ def test_a_snapshot_of_what_does_not_exist_is_none(index: Index) -> None:
 
 def test_references_are_read_from_what_is_kept(index: Index) -> None:
     assert references(a_deployment().of("letters").obj()) == [Ref("ModelTraining", "team", "letters")]
+
+
+def test_a_pod_is_found_by_its_own_name(index: Index) -> None:
+    pod = version(a_pod(a_job(a_training().obj()).obj()), 2)
+    name = pod["metadata"]["name"]
+    assert index.pod("team", name) is None
+    index.put(pod)
+    found = index.pod("team", name)
+    assert found is not None
+    assert (found[0], found[1]["metadata"]["uid"]) == (TRAINING, pod["metadata"]["uid"])
+    assert index.pod("other", name) is None
+    index.remove(pod)
+    assert index.pod("team", name) is None
+
+
+def test_the_last_report_is_kept_until_the_object_goes(index: Index) -> None:
+    index.note(TRAINING, {"step": 0})
+    assert index.report(TRAINING) is None
+    training = version(a_training(), 1)
+    index.put(training)
+    for step in (1, 2):
+        index.note(TRAINING, {"step": step})
+    assert index.report(TRAINING) == {"step": 2}
+    assert list(index.reports()) == [(TRAINING, {"step": 2})]
+    index.remove(training)
+    assert index.report(TRAINING) is None
