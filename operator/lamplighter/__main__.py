@@ -38,7 +38,11 @@ log = logging.getLogger("lamplighter")
 
 def training_options(settings: Settings) -> Options:
     """What plans of trainings are told of the settings."""
-    return Options(node_grace=settings.node_grace, bad_node_conditions=frozenset(settings.bad_node_conditions))
+    return Options(
+        progress_url=settings.progress_url,
+        node_grace=settings.node_grace,
+        bad_node_conditions=frozenset(settings.bad_node_conditions),
+    )
 
 
 def kinds(settings: Settings) -> dict[str, Kind]:
