@@ -15,6 +15,7 @@ RUN = "lamplighter.dev/run"
 STAGE = "lamplighter.dev/stage"
 ATTEMPT = "lamplighter.dev/attempt"
 REVISION = "lamplighter.dev/revision"
+LEADER = "lamplighter.dev/leader"
 RETRAIN = "lamplighter.dev/retrain"
 SELECTOR = f"{MANAGED_BY}={MANAGER}"
 
