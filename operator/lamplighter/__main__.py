@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import sys
+from collections.abc import AsyncIterator
 
 import uvloop
 
@@ -17,9 +18,14 @@ from lamplighter.engine import log as logs
 from lamplighter.engine.api import ApiError
 from lamplighter.engine.health import Health, resync
 from lamplighter.engine.index import Index
+from lamplighter.engine.leader import LeaderLabel
 from lamplighter.engine.queue import KeyedQueue
 from lamplighter.engine.reconcile import Kind, Reconciler, work
 from lamplighter.engine.resources import PRIMARY
+from lamplighter.progress import gauges
+from lamplighter.progress.desk import Desk
+from lamplighter.progress.endpoint import Endpoint
+from lamplighter.progress.tokens import Tokens
 from lamplighter.settings import Settings
 from lamplighter.training import plan as training
 
@@ -52,12 +58,17 @@ async def main(settings: Settings) -> int:
     health = Health(queue, settings.stuck_after)
     stop = asyncio.Event()
     _stop_on_signals(stop)
-    async with health.serve(settings.port), kube.connect(settings) as client:
+    async with (
+        health.serve(settings.port),
+        _endpoint(settings) as endpoint,
+        kube.connect(settings) as client,
+        _label(settings, client) as label,
+    ):
         health.started = True
         log.info("Lamplighter %s starts", __version__)
         if not await _can_list(client):
             return 1
-        operate = functools.partial(_operate, settings, client, queue, health, stop)
+        operate = functools.partial(_operate, settings, client, queue, health, stop, endpoint, label)
         if settings.leader_election:
             await kube.lead(settings, client, operate, stop)
         else:
@@ -66,13 +77,43 @@ async def main(settings: Settings) -> int:
     return 0 if stop.is_set() else 1
 
 
+@contextlib.asynccontextmanager
+async def _endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
+    """The endpoint for progress, which serves while inside, unless it is switched off."""
+    endpoint = Endpoint()
+    async with endpoint.serve(settings.progress_port) if settings.progress else contextlib.nullcontext():
+        yield endpoint
+
+
+@contextlib.asynccontextmanager
+async def _label(settings: Settings, client: kube.Client) -> AsyncIterator[LeaderLabel]:
+    """The label of our pod: not the leader's at first, and not any more in the end."""
+    in_a_pod = "identity" in settings.model_fields_set
+    label = LeaderLabel(client, settings.lease_namespace, settings.identity if in_a_pod else None)
+    label.say(leads=False)
+    try:
+        yield label
+    finally:
+        await label.end()
+
+
 async def _operate(
-    settings: Settings, client: kube.Client, queue: KeyedQueue, health: Health, stop: asyncio.Event
+    settings: Settings,
+    client: kube.Client,
+    queue: KeyedQueue,
+    health: Health,
+    stop: asyncio.Event,
+    endpoint: Endpoint,
+    label: LeaderLabel,
 ) -> None:
     """Watch and reconcile until ``stop`` is set or a task ends that should not."""
     index = new_index(queue, with_nodes=settings.watch_nodes)
     watch = handlers.Watch(index, queue, settings.namespaces, nodes=settings.watch_nodes)
     reconciler = Reconciler(client, index, kinds(settings), settings.identity)
+    ready = functools.partial(_may_take_reports, watch, client)
+    endpoint.desk = Desk(index, queue, Tokens(client), settings.progress_writes, ready)
+    health.trainings = functools.partial(gauges.page, index)
+    label.say(leads=True)
 
     async def worker() -> None:
         await watch.complete.wait()
@@ -90,6 +131,7 @@ async def _operate(
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(queue.drained(), DRAIN_SECONDS)
     finally:
+        endpoint.desk = None
         watch.stop()
         for task in (*tasks, asked, starting):
             task.cancel()
@@ -97,6 +139,11 @@ async def _operate(
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 log.error("a task of the operator ended with an error", exc_info=outcome)
+
+
+def _may_take_reports(watch: handlers.Watch, client: kube.Client) -> bool:
+    """Everything is known, and this process leads for sure."""
+    return watch.complete.is_set() and client.may_write()
 
 
 async def _can_list(client: kube.Client) -> bool:

@@ -93,6 +93,23 @@ class Client:
             if not error.gone and error.status != 409:  # 409: another object of that name by now
                 raise
 
+    async def review_token(self, token: str, audience: str) -> Obj:
+        """The status of a TokenReview: whose token it is, if it was made for this audience."""
+        review = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, "audiences": [audience]},
+        }
+        resource = RESOURCES["TokenReview"]
+        answer = await self._send("POST", "create", "TokenReview", f"{resource.path}/{resource.plural}", review)
+        return dict(answer.get("status") or {})
+
+    async def label_pod(self, namespace: str, name: str, label: str, value: str | None) -> None:
+        """Set a label of a pod, or with None remove it. For this process's own pod, hence not only for a leader."""
+        labels: Obj = {"metadata": {"labels": {label: value}}}
+        url = f"{_url('Pod', namespace, name)}?fieldManager={FIELD_MANAGER}"
+        await self._send("PATCH", "patch", "Pod", url, labels, _MERGE, leader_only=False)
+
     async def generations(self, kind: str) -> Iterable[tuple[Key, int]]:
         """Key and generation of every object of a kind, in pages, metadata only."""
         urls = [_url(kind, namespace) for namespace in self._namespaces]
@@ -118,8 +135,10 @@ class Client:
         body: Any = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        *,
+        leader_only: bool = True,
     ) -> Obj:
-        if method != "GET" and not self.may_write():
+        if method != "GET" and leader_only and not self.may_write():
             raise ApiError(0, "NotLeader", "the lease may have been lost")
         headers = {"Content-Type": content_type, "Accept": accept}
         token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")

@@ -1,9 +1,12 @@
 """Every knob of the operator, from LAMPLIGHTER_* environment variables."""
 
 import socket
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_PROGRESS_URL = "http://lamplighter-operator-progress.{}.svc:8081/v1/progress"
 
 
 class Settings(BaseSettings):
@@ -32,3 +35,20 @@ class Settings(BaseSettings):
     lease_duration: int = Field(default=15, ge=2)
     lease_renew_deadline: int = Field(default=10, ge=1)
     lease_retry_period: int = Field(default=2, ge=1)
+
+    progress: bool = Field(default=True, description="False: pods report no progress, and nobody listens for it.")
+    progress_port: int = Field(default=8081, ge=0, le=65535, description="Takes the reports of pods; 0: any.")
+    progress_url: str = Field(
+        default_factory=lambda known: _progress_url(known),
+        max_length=1024,
+        pattern=r"^(https?://\S+)?$",
+        description="Where pods report to; default: the Service in our own namespace; empty: they report nothing.",
+    )
+    progress_writes: float = Field(
+        default=20, gt=0, le=1000, description="Status writes per second, over all trainings, that only tell progress."
+    )
+
+
+def _progress_url(known: dict[str, Any]) -> str:
+    """The URL that the Service of manifests/base has in this namespace."""
+    return _PROGRESS_URL.format(known["lease_namespace"]) if known.get("progress") else ""

@@ -8,7 +8,10 @@ from pydantic import ValidationError
 from lamplighter.settings import Settings
 
 ALIASES = {"lease_namespace": "POD_NAMESPACE", "identity": "POD_NAME"}
-VALUES = {"namespaces": '["a", "b"]', "log_level": "debug", "leader_election": "false"}
+VALUES = {"namespaces": '["a", "b"]', "log_level": "debug", "leader_election": "false", "watch_nodes": "false"} | {
+    "progress": "false",
+    "progress_url": "https://example.com/progress",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +50,14 @@ def test_a_wrong_value_is_refused_with_the_name_of_the_setting(
 def test_the_lease_is_renewed_before_it_runs_out() -> None:
     settings = Settings()
     assert settings.lease_retry_period < settings.lease_renew_deadline < settings.lease_duration
+
+
+def test_pods_report_to_the_service_in_our_own_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POD_NAMESPACE", "ours")
+    assert Settings().progress_url == "http://lamplighter-operator-progress.ours.svc:8081/v1/progress"
+
+
+@pytest.mark.parametrize(("name", "value"), [("PROGRESS", "false"), ("PROGRESS_URL", "")])
+def test_pods_can_be_told_to_report_nothing(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"LAMPLIGHTER_{name}", value)
+    assert Settings().progress_url == ""

@@ -1,4 +1,4 @@
-"""What probes and Prometheus ask: /healthz, /readyz, /metrics.
+"""What probes and Prometheus ask: /healthz, /readyz, /metrics, /metrics/trainings.
 
 Alive means that the engine makes progress, not that a port answers: no reconcile is stuck, no key waits for ever, and
 the watches still tell what the API server knows.
@@ -7,7 +7,7 @@ the watches still tell what the API server knows.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Protocol
 
 from aiohttp import web
@@ -28,6 +28,8 @@ class Health:
         self._stuck_after = stuck_after
         self.stale_watches: list[Key] = []
         self.started = False
+        self.trainings: Callable[[], Awaitable[bytes]] | None = None
+        """Writes the page of the trainings; None where nobody knows them: only the leader does."""
 
     def illness(self) -> str | None:
         """Why the process should be restarted; None when it is well."""
@@ -47,6 +49,7 @@ class Health:
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
+                web.get("/metrics/trainings", self._trainings),
             ]
         )
         runner = web.AppRunner(app, access_log=None)
@@ -67,6 +70,10 @@ class Health:
     async def _metrics(self, _: web.Request) -> web.Response:
         metrics.QUEUE_DEPTH.set(len(self._queue))
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _trainings(self, _: web.Request) -> web.Response:
+        body = b"" if self.trainings is None else await self.trainings()
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 class Lister(Protocol):

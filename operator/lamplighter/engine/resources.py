@@ -30,9 +30,7 @@ class Resource:
         return "watch" in self.verbs
 
 
-def _resource(
-    kind: str, group: str, version: str, plural: str, verbs: str, *, namespaced: bool = True
-) -> Resource:
+def _resource(kind: str, group: str, version: str, plural: str, verbs: str, *, namespaced: bool = True) -> Resource:
     return Resource(kind, group, version, plural, frozenset(verbs.split()), namespaced)
 
 
@@ -53,6 +51,7 @@ RESOURCES: dict[str, Resource] = {
         _resource("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", f"{_READ} create"),
         _resource("ControllerRevision", "apps", "v1", "controllerrevisions", f"{_READ} create delete"),
         _resource("Deployment", "apps", "v1", "deployments", f"{_READ} create patch delete"),
+        _resource("TokenReview", "authentication.k8s.io", "v1", "tokenreviews", "create", namespaced=False),
         _resource("Event", "events.k8s.io", "v1", "events", "create"),
     )
 }

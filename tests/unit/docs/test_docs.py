@@ -18,7 +18,10 @@ from lamplighter.api.kinds import KINDS, Kind
 from lamplighter.core import naming
 from lamplighter.deployment import verdict as deployment
 from lamplighter.engine import metrics
+from lamplighter.engine.index import Index
 from lamplighter.engine.resources import VERBS
+from lamplighter.progress.endpoint import VERDICTS
+from lamplighter.progress.gauges import TrainingGauges
 from lamplighter.settings import Settings
 from lamplighter.training import verdict as training
 
@@ -218,6 +221,17 @@ def test_every_metric_is_in_the_table_with_its_labels() -> None:
         wanted[name] = sorted(one._labelnames)  # the library has no other way to ask
     rows = DOCS["installation"].rows("Metric")
     assert {spans(cells[0])[0]: sorted(spans(cells[1])) for cells in rows} == wanted
+
+
+def test_every_gauge_of_the_trainings_is_in_the_table_with_its_labels() -> None:
+    wanted = {family.name: sorted(family._labelnames) for family in TrainingGauges(Index()).collect()}
+    rows = DOCS["installation"].rows("Gauge")
+    assert {spans(cells[0])[0]: sorted(spans(cells[1])) for cells in rows} == wanted
+
+
+def test_every_verdict_on_a_report_is_named() -> None:
+    said = {span for cells in DOCS["installation"].rows("Metric") for span in spans(cells[2])}
+    assert {*VERDICTS.values(), "accepted", "gone", "error"} <= said
 
 
 def test_the_table_of_verbs_is_what_the_operator_is_granted() -> None:

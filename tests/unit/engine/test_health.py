@@ -132,4 +132,14 @@ async def test_metrics_tell_the_depth_of_the_queue() -> None:
 
 def test_no_metric_is_labelled_with_the_name_of_an_object() -> None:
     labels = {label for metric in vars(metrics).values() for label in getattr(metric, "_labelnames", ())}
-    assert labels == {"kind", "reason", "verb", "resource", "code"}
+    assert labels == {"kind", "reason", "verb", "resource", "code", "verdict", "result"}
+
+
+async def test_the_page_of_the_trainings_is_empty_where_nobody_knows_them() -> None:
+    async def page() -> bytes:
+        return b"lamplighter_training_step 1.0"
+
+    health = Health(KeyedQueue(), 180)
+    assert await answer(health, "/metrics/trainings") == (200, "")
+    health.trainings = page
+    assert await answer(health, "/metrics/trainings") == (200, "lamplighter_training_step 1.0")

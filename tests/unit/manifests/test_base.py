@@ -7,7 +7,9 @@ import yaml
 from tests import tools
 
 from lamplighter.api.kinds import KINDS
+from lamplighter.core.naming import LEADER
 from lamplighter.engine.resources import VERBS
+from lamplighter.progress.endpoint import PATH
 from lamplighter.settings import Settings
 
 BASE = tools.ROOT / "manifests" / "base"
@@ -36,11 +38,12 @@ def test_the_operator_may_do_what_it_does_and_nothing_else() -> None:
     assert granted(one("ClusterRole")) == {key: set(verbs) for key, verbs in VERBS.items()}
 
 
-def test_the_operator_changes_no_lease_but_its_own() -> None:
+def test_the_operator_changes_no_lease_but_its_own_and_labels_pods_of_its_namespace() -> None:
     lease = Settings.model_fields["lease_name"].default
-    create, change = one("Role")["rules"]
+    create, change, label = one("Role")["rules"]
     assert create == {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]}
     assert change == {**create, "resourceNames": [lease], "verbs": ["get", "update", "patch"]}
+    assert label == {"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: f"{role['kind']} {role['metadata']['name']}")
@@ -73,9 +76,12 @@ def test_people_get_both_kinds_with_the_clusters_own_roles(role: str, writes: bo
 
 
 def test_probes_service_and_policy_meet_at_the_port_that_the_operator_listens_on() -> None:
-    port = Settings.model_fields["port"].default
+    port, progress = (Settings.model_fields[name].default for name in ("port", "progress_port"))
     (container,) = one("Deployment")["spec"]["template"]["spec"]["containers"]
-    assert container["ports"] == [{"name": "http", "containerPort": port}]
+    assert container["ports"] == [
+        {"name": "http", "containerPort": port},
+        {"name": "progress", "containerPort": progress},
+    ]
     probes = {name: probe["httpGet"] for name, probe in container.items() if name.endswith("Probe")}
     assert {name: probe["path"] for name, probe in probes.items()} == {
         "startupProbe": "/healthz",
@@ -84,7 +90,19 @@ def test_probes_service_and_policy_meet_at_the_port_that_the_operator_listens_on
     }
     assert {probe["port"] for probe in probes.values()} == {"http"}
     assert one("Service")["spec"]["ports"][0]["targetPort"] == "http"
-    assert one("NetworkPolicy")["spec"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": port}]}]
+    ports = [{"protocol": "TCP", "port": number} for number in (port, progress)]
+    assert one("NetworkPolicy")["spec"]["ingress"] == [{"ports": ports}]
+
+
+def test_pods_find_the_leader_where_the_settings_tell_them_to_look() -> None:
+    service = one("Service", "lamplighter-operator-progress")
+    labels = one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"] == {**labels, LEADER: "true"}
+    (port,) = service["spec"]["ports"]
+    assert port["targetPort"] == "progress"
+    assert (
+        Settings().progress_url == f"http://{service['metadata']['name']}.lamplighter-system.svc:{port['port']}{PATH}"
+    )
 
 
 def test_everything_selects_the_pods_of_the_operator() -> None:

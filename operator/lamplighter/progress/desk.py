@@ -1,0 +1,99 @@
+"""Takes reports: from whom it may, in order, and not too often; and has the training looked at in its turn."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from datetime import datetime
+
+from lamplighter.core.objects import Obj
+from lamplighter.engine.index import Index
+from lamplighter.engine.queue import Key, KeyedQueue
+from lamplighter.engine.reconcile import utc_now
+from lamplighter.progress import report as reports
+from lamplighter.progress.admission import Sender, admit
+from lamplighter.progress.bounded import Bounded
+from lamplighter.progress.pace import Allowance, Slots
+from lamplighter.progress.refusal import Refusal
+from lamplighter.progress.tokens import Caller, Tokens
+
+PODS = 16384
+"""Pods whose last report is remembered, for the order of reports and their pace."""
+
+
+class Desk:
+    """Lives where the index lives: in the leader."""
+
+    def __init__(
+        self,
+        index: Index,
+        queue: KeyedQueue,
+        tokens: Tokens,
+        writes: float,
+        ready: Callable[[], bool] = lambda: True,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """``writes``: looks per second, over all trainings, that are taken for progress alone.
+
+        ``ready`` is False while the index is not complete, or this process may have lost the lease.
+        """
+        self._index = index
+        self._queue = queue
+        self._tokens = tokens
+        self._slots: Slots[Key] = Slots(writes)
+        self._ready = ready
+        self._clock = clock
+        self._sequences: Bounded[str, int] = Bounded(PODS)
+        self._pace: Allowance[str] = Allowance(rate=1.0, burst=3, size=PODS)
+
+    async def identify(self, token: str, address: str) -> Caller:
+        """Who wants to report; it may, and it does not come too often.
+
+        Raises:
+            Refusal: it may not (401, 403, 410), or not now (429, 503).
+        """
+        if not self._ready():
+            raise Refusal(503, "this replica does not lead (yet), try again", 1.0)
+        caller = await self._tokens.caller(token, address)
+        sender = self._admit(caller)
+        if pause := self._pace.wait(sender.uid, _now()):
+            raise Refusal(429, "one report per second is enough", math.ceil(pause))
+        self._pace.spend(sender.uid, _now())
+        return caller
+
+    def accept(self, caller: Caller, body: bytes) -> None:
+        """Take a report of who was identified.
+
+        Raises:
+            Refusal: it is malformed (400), no newer than the last (409), or the attempt has ended meanwhile (410).
+        """
+        sender = self._admit(caller)
+        report = reports.parse(body)
+        if (report.run, report.attempt) != (sender.run, sender.attempt):
+            raise Refusal(
+                400,
+                f"the report is about attempt {report.attempt} of run {report.run}, "
+                f"but this pod belongs to attempt {sender.attempt} of run {sender.run}",
+            )
+        now = self._clock()
+        heartbeat = reports.heartbeat(report, sender.born, now)
+        last = self._sequences.get(sender.uid)
+        if last is not None and report.sequence <= last:
+            raise Refusal(409, f"sequence {report.sequence} is not greater than {last}: a newer report was taken")
+        self._sequences.put(sender.uid, report.sequence)
+        self._note(sender, report.kept(sender.pod, heartbeat, now))
+
+    def _note(self, sender: Sender, kept: Obj) -> None:
+        before = self._index.report(sender.key)
+        self._index.note(sender.key, kept)
+        if before is None or (before["run"], before["attempt"]) != (sender.run, sender.attempt):
+            self._slots.take(_now())
+            self._queue.add_by(sender.key, 0.0)
+        else:
+            self._queue.add_by(sender.key, self._slots.delay(sender.key, _now()))
+
+    def _admit(self, caller: Caller) -> Sender:
+        return admit(self._index, caller, _now())
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,66 @@
+"""GET /metrics/trainings: the trainings that report now, for Prometheus. Names of objects are labels here only."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from lamplighter.core.objects import Obj, moment
+from lamplighter.engine.index import Index
+from lamplighter.engine.queue import Key
+from lamplighter.engine.reconcile import utc_now
+from lamplighter.progress.admission import FINAL
+
+TRAININGS = 1000
+"""At most so many are told, in the order in which they began to report."""
+
+REPORTING = ("lamplighter_trainings_reporting", "Trainings that report; the first 1000 of them are told below.")
+NUMBERS = {
+    "step": ("lamplighter_training_step", "Optimizer steps done."),
+    "total": ("lamplighter_training_steps_total", "Optimizer steps wanted."),
+    "samplesPerSecond": ("lamplighter_training_samples_per_second", "Throughput over all ranks."),
+}
+AGE = ("lamplighter_training_heartbeat_age_seconds", "Time since the last sign of life.")
+METRIC = ("lamplighter_training_metric", "What the training reports of itself.")
+"""Name and meaning of each."""
+
+
+class TrainingGauges(Collector):
+    """Made anew from the index for each scrape."""
+
+    def __init__(self, index: Index, clock: Callable[[], datetime] = utc_now) -> None:
+        self._index = index
+        self._clock = clock
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The families with their samples."""
+        current = [(key, report) for key, report in self._index.reports() if self._is_current(key, report)]
+        now = self._clock()
+        yield GaugeMetricFamily(*REPORTING, value=len(current))
+        families = {field: GaugeMetricFamily(*of, labels=["namespace", "name"]) for field, of in NUMBERS.items()}
+        age = GaugeMetricFamily(*AGE, labels=["namespace", "name"])
+        metric = GaugeMetricFamily(*METRIC, labels=["namespace", "name", "metric"])
+        for key, report in current[:TRAININGS]:
+            whose = [key.namespace, key.name]
+            for field, family in families.items():
+                if field in report:
+                    family.add_metric(whose, report[field])
+            age.add_metric(whose, max((now - moment(report["heartbeat"])).total_seconds(), 0.0))
+            for name, value in report.get("metrics", {}).items():
+                metric.add_metric([*whose, name], float(value))
+        yield from (*families.values(), age, metric)
+
+    def _is_current(self, key: Key, report: Obj) -> bool:
+        run = (self._index.get(key) or {}).get("status", {}).get("run") or {}
+        own = (report["run"], report["attempt"])
+        return (run.get("number"), run.get("attempt")) == own and run.get("state") not in FINAL
+
+
+async def page(index: Index) -> bytes:
+    """The text that Prometheus reads."""
+    registry = CollectorRegistry()
+    registry.register(TrainingGauges(index))
+    return await asyncio.to_thread(generate_latest, registry)
