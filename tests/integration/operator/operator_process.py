@@ -1,5 +1,6 @@
 """The operator as it runs in production, ``python -m lamplighter``, and what can be done to it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -20,9 +21,7 @@ class Operator:
 
     def __init__(self, kubeconfig: Path, log: Path, namespaces: Collection[str] = (), **settings: str) -> None:
         """``settings`` are further environment variables, such as ``LAMPLIGHTER_RESYNC``."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port, self._progress_port = _free_ports(2)
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._environment = {
@@ -31,6 +30,7 @@ class Operator:
             "KUBECONFIG": str(kubeconfig),
             "LAMPLIGHTER_NAMESPACES": json.dumps(list(namespaces)),
             "LAMPLIGHTER_PORT": str(self._port),
+            "LAMPLIGHTER_PROGRESS_PORT": str(self._progress_port),
             "LAMPLIGHTER_LEADER_ELECTION": "false",
             "LAMPLIGHTER_TORCHSERVE_IMAGE": "lamplighter/torchserve:dev",
             **settings,
@@ -44,6 +44,11 @@ class Operator:
         if self._process is not None and self._process.poll() is None:
             self.signal(signal.SIGCONT)
             self.kill()
+
+    @property
+    def progress_address(self) -> tuple[str, int]:
+        """Where it takes reports."""
+        return "127.0.0.1", self._progress_port
 
     def start(self) -> None:
         """Begin a life."""
@@ -100,9 +105,21 @@ class Operator:
         """The log, line by line; a line that is not JSON is an error."""
         return [json.loads(line) for line in self.log.splitlines()]
 
+    def trainings(self) -> str:
+        """What Prometheus reads of the trainings."""
+        return self._get("/metrics/trainings")
+
     def _get(self, path: str) -> str:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
                 return str(answer.read().decode())
         except OSError:
             return ""
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
