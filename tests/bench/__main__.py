@@ -12,6 +12,8 @@ Suspended).
     requests_per_training  what the operator sent to the API server, by verb
     writes_until_running   those that change something, until the training is Running
     default_claim          a burst where the operator makes a claim for each training
+    progress               500 trainings that report as often as they may: reports taken and status writes per second,
+                           milliseconds from a report to its answer, on a new connection each
     raw_*, ratios          the same number of bare Jobs without the operator, and our figures in units of theirs
     linearity              time per training in the largest burst in units of the smallest one's
     others                 CPU of the control plane and of the benchmark, per training and per bare Job
@@ -30,7 +32,7 @@ from typing import Any
 
 import orjson
 from tests.bench import cluster, machine
-from tests.bench.mode import PARTS, QUICK, Mode, Sizes
+from tests.bench.mode import PARTS, QUICK, WITH_PODS, Mode, Sizes
 from tests.bench.sightings import UnfinishedError
 
 
@@ -73,7 +75,7 @@ def _parts(only: str | None, suspend: bool) -> tuple[str, ...]:
         return PARTS
     if only == "suspended":
         return PARTS if suspend else ()
-    return () if only == "default_claim" and suspend else (only,)
+    return () if only in WITH_PODS and suspend else (only,)
 
 
 def _measure(options: argparse.Namespace, parts: tuple[str, ...], suspend: bool, report: dict[str, Any]) -> Any:

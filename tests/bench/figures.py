@@ -24,6 +24,11 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     return {"p50": rounded(cuts[49]), "p95": rounded(cuts[94])}
 
 
+def percentile(values: Sequence[float], percent: int) -> float:
+    """One percentile of many values, by the same method."""
+    return values[0] if len(values) == 1 else statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
 def per_object(before: Requests, after: Requests, count: int) -> dict[str, float]:
     """Requests by ``verb plural`` that came between two readings, per object."""
     grown = {place: (value - before.get(place, 0.0)) / count for place, value in after.items()}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import tools
-from tests.bench import cluster, figures, measure, objects, process
+from tests.bench import cluster, figures, measure, objects, process, progress
 from tests.bench.operator_process import QUIET_S, Operator
 
 PARTS = (
@@ -20,7 +20,10 @@ PARTS = (
     "requests_per_training",
     "writes_until_running",
     "default_claim",
+    "progress",
 )
+WITH_PODS = ("default_claim", "progress")
+"""Not measured with suspended trainings."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,11 @@ class Sizes:
     bursts: tuple[int, ...] = (200, 1000)
     held: int = 10
     default_claim: int = 200
+    reporting: int = 500
+    reporting_s: float = 30.0
 
 
-QUICK = Sizes(singles=5, bursts=(20, 60), held=3, default_claim=20)
+QUICK = Sizes(singles=5, bursts=(20, 60), held=3, default_claim=20, reporting=20, reporting_s=5.0)
 
 
 @dataclass
@@ -66,6 +71,8 @@ class Mode:
                 self._until_running(operator)
             if "default_claim" in self.parts and not self.suspend:
                 self._default_claim(operator)
+            if "progress" in self.parts and not self.suspend:
+                self._progress(operator)
         self.result["aims"] = figures.judge(self.result, figures.SUSPENDED_AIMS if self.suspend else figures.AIMS)
         wanted = {*self.parts, "aims", "ratios", "linearity", "others", "noise"}
         return {key: value for key, value in self.result.items() if key in wanted or key.startswith("raw_")}
@@ -157,6 +164,19 @@ class Mode:
             burst = measure.burst(ground, body, size)
             made = figures.by_verb(figures.per_object(requests, operator.quiet(), size))
         self.result["default_claim"] = {"training_burst": {str(size): burst}, "requests_per_training": made}
+
+    def _progress(self, operator: Operator) -> None:
+        """Trainings that run and all report as often as they may."""
+        size, seconds = self.sizes.reporting, self.sizes.reporting_s
+        _say(f"{self.name}: {size} trainings report for {seconds:.0f} s")
+        body = functools.partial(objects.training, suspend=False, hold=True)
+        with measure.trainings_ground(self.here.server, "Running", operator.alive) as ground:
+            measure.burst(ground, body, size)
+            reporting = progress.pods(self.here.server, ground.namespace)
+            written = operator.quiet()
+            reports = progress.report(reporting, operator.progress_port, seconds)
+            made = figures.per_object(written, operator.requests(), 1)
+        self.result["progress"] = reports.figures(made.get("update modeltrainings", 0.0))
 
 
 def _say(what: str) -> None:

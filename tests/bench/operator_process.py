@@ -25,6 +25,7 @@ class Operator:
 
     def __init__(self, kubeconfig: Path, log: Path, profile: Path | None = None) -> None:
         self._port = _free_port()
+        self.progress_port = _free_port()
         self._log = log
         python = [sys.executable, *(["-m", "cProfile", "-o", str(profile)] if profile else [])]
         self._command = [*python, "-m", "lamplighter"]
@@ -34,6 +35,7 @@ class Operator:
             "KUBECONFIG": str(kubeconfig),
             "LAMPLIGHTER_LEADER_ELECTION": "false",
             "LAMPLIGHTER_PORT": str(self._port),
+            "LAMPLIGHTER_PROGRESS_PORT": str(self.progress_port),
             "LAMPLIGHTER_RESYNC": "86400",  # no request but those that the trainings cause
         }
 
