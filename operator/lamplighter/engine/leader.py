@@ -60,8 +60,10 @@ class LeaderLabel:
             ends, written = self._ends, await self._write(pod, self._leads)
             if ends:
                 return
+            # No wait_for: it makes a task in Python 3.11, and Kopf cancels all tasks that it finds when it stops.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LOOK_AGAIN if written else pause)
+                async with asyncio.timeout(LOOK_AGAIN if written else pause):
+                    await self._changed.wait()
             pause = AGAIN_FIRST if written else min(pause * 2, AGAIN_MAX)
 
     async def _write(self, pod: str, leads: bool) -> bool:

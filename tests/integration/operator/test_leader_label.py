@@ -109,5 +109,5 @@ async def test_a_leader_that_ends_takes_its_label_off(reporter_and_replicas: tup
     process.signal(signal.SIGTERM)
     await wait_until("the leader ends", lambda: process.exit_code is not None)
     assert process.exit_code == 0, process.log
-    assert first not in replicas.selected()
+    assert first not in replicas.selected(), process.log
     await replicas.report(reporter)
