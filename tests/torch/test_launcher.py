@@ -41,9 +41,10 @@ def test_an_elastic_group_goes_on_without_a_drained_node_and_ends_when_it_loses_
     host = start(1, "elastic.py", **common, PET_NODE_RANK="0")
     host.wait_for(r"from \d+ with 2")
     second.wait_for(r"from \d+ with 2")
+    host.wait_for(r"saved \d+")
     second.process.send_signal(signal.SIGTERM)
     assert second.end() == 143
-    host.wait_for(r"from [1-9]\d* with 1")  # on from what was saved together
+    host.wait_for(r"from [1-9]\d* with 1")  # on from what was saved
 
     third = start(1, "elastic.py", **common, PET_NODE_RANK="1")
     third.wait_for(r"from [1-9]\d* with 2")
