@@ -53,11 +53,20 @@ demo-down: cluster-down ## Remove all that `make demo` made: the cluster and our
 	@docker images --quiet --filter 'reference=lamplighter/*' | sort -u | xargs --no-run-if-empty docker rmi --force >/dev/null
 
 .PHONY: test
-test: lint test-unit test-integration test-e2e ## All tests: lint, unit, integration (kwok), end-to-end (kind).
+test: lint test-unit test-torch test-integration test-e2e ## All tests: lint, unit, torchrun, integration (kwok), end-to-end (kind).
 
 .PHONY: test-unit
 test-unit: venv ## Unit tests: pure, seconds.
 	$(RUN)/pytest tests/unit -q
+
+TORCH := .state/torch
+.PHONY: test-torch
+test-torch: venv $(TORCH)/.ready ## Tests of launcher and library with a real torchrun, on CPU.
+	$(RUN)/pytest tests/torch -q
+
+$(TORCH)/.ready: training_images/pytorch/requirements.lock training_images/runtime/build-requirements.lock training_images/runtime/pyproject.toml
+	@tests/torch/venv.sh $(TORCH) $(PYTHON)
+	@touch $@
 
 .PHONY: test-integration
 test-integration: venv kwok ## Integration tests on a real API server (kwok).

@@ -9,7 +9,7 @@ from tests.tools import ROOT
 
 from lamplighter.api.training import RunState
 
-_REASON = re.compile(r"[A-Z][a-z]+([A-Z]+[a-z]*)*|OOMKilled")
+_REASON = re.compile(r"[A-Z][a-z]+([A-Z]+[a-z]*)*|OOMKilled|GPUFailed")
 _CALLS = {
     # Calls that take a reason, and where: its position, or the keyword `reason`.
     "TerminalError": 0,

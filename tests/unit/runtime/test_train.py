@@ -13,8 +13,8 @@ import pytest
 RUNTIME = Path(__file__).parents[3] / "training_images" / "runtime"
 # Runs the script in a child, as torchrun does, and tells of its failure in torchrun's words.
 TORCHRUN = """
-import signal, subprocess, sys
-child = subprocess.Popen([sys.executable, *sys.argv[1:]])
+import os, signal, subprocess, sys
+child = subprocess.Popen([sys.executable, *sys.argv[1:]], env={**os.environ, "RANK": "0"}, start_new_session=True)
 signal.signal(signal.SIGTERM, lambda *_: child.terminate())
 code = child.wait()
 if code:
@@ -114,6 +114,53 @@ def test_a_stop_signal_reaches_the_script(launcher: Launcher):
     assert out == "saved\n"
     assert process.returncode == 143
     assert launcher.said() == {"reason": "Terminated", "exitCode": 143, "message": "stopped by SIGTERM"}
+
+
+def test_who_was_told_to_stop_has_not_finished_though_the_script_ends_with_0(launcher: Launcher):
+    script = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n"
+    process = launcher.start(script + "print('started', flush=True)\ntime.sleep(60)")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert launcher.said()["reason"] == "Terminated"
+
+
+def test_a_script_that_does_not_end_within_its_grace_is_killed(launcher: Launcher):
+    script = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    process = launcher.start(script + "print('started', flush=True)\ntime.sleep(60)", LAMPLIGHTER_GRACE_S="4")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "did not end within its grace period of 4 s" in err
+
+
+def test_the_last_metrics_go_into_the_message(launcher: Launcher):
+    script = "print('step=7 total=9 loss=0.25', flush=True)"
+    process = launcher.start(script, LAMPLIGHTER_METRICS_FROM_OUTPUT="1")
+    process.communicate(timeout=30)
+    assert launcher.said() == {"reason": "Succeeded", "step": 7, "total": 9, "metrics": {"loss": 0.25}}
+
+
+def test_a_rank_that_falls_silent_is_ended(launcher: Launcher):
+    script = "import time\nprint('step=3', flush=True)\ntime.sleep(60)"
+    options = {"LAMPLIGHTER_METRICS_FROM_OUTPUT": "1", "LAMPLIGHTER_HANG_TIMEOUT_S": "1"}
+    process = launcher.start(script, **options)
+    process.communicate(timeout=30)
+    assert process.returncode == 75
+    said = launcher.said()
+    assert (said["reason"], said["rank"], said["step"]) == ("Hang", 0, 3)
+    assert "no sign of life from rank 0" in said["message"]
+    assert "after step 3" in said["message"]
+
+
+def test_before_its_first_sign_of_life_a_rank_may_take_its_time(launcher: Launcher):
+    process = launcher.start("import time; time.sleep(3)", LAMPLIGHTER_HANG_TIMEOUT_S="1")
+    process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 def test_a_master_that_never_resolves_is_named(launcher: Launcher):

@@ -1,6 +1,7 @@
 """What a rank tells the launcher: JSON datagrams on a Unix socket, sent without ever waiting."""
 
 import array
+import contextlib
 import json
 import os
 import signal
@@ -86,7 +87,8 @@ class Receiver(threading.Thread):
                 for file in files:
                     os.close(file)
             else:
-                self._take(event, list(files))
+                with contextlib.suppress(KeyError, TypeError, ValueError):  # a script may write here, too
+                    self._take(event, list(files))
 
     def close(self) -> None:
         """Take what has come so far, then end the thread."""

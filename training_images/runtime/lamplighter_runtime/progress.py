@@ -57,7 +57,7 @@ class Progress:
                     state.checkpoint = int(event["step"])
                 elif kind == "stop":
                     self._stopping = True
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             return
 
     def take_line(self, rank: int, line: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from lamplighter_runtime import events
 from lamplighter_runtime.events import STACKS_SIGNAL
 
+PRINT_INTERVAL = 1.0  # seconds between two printed reports; the first and the last are printed in any case
 ALIVE_INTERVAL = 1.0  # seconds between two bare signs of life
 
 
@@ -32,13 +33,13 @@ class RankEvents:
     def alive(self) -> None:
         """Tell that this rank gets on."""
         now = time.monotonic()
-        if now - self._alive >= ALIVE_INTERVAL:
+        if self._sender is not None and now - self._alive >= ALIVE_INTERVAL:
             self._send("alive")
 
     def report(self, step: int | None, total: int | None, samples: float, metrics: Mapping[str, float]) -> None:
         """Tell how far the training is; `samples` since the start, of all ranks."""
         if self._sender is None:
-            _print(self._rank, step, total, metrics)
+            self._print(step, total, metrics)
             return
         facts: events.Event = {
             "step": step,
@@ -48,6 +49,15 @@ class RankEvents:
             "time": time.monotonic(),
         }
         self._report = None if self._send("report", **facts) else facts
+
+    def _print(self, step: int | None, total: int | None, metrics: Mapping[str, float]) -> None:
+        now = time.monotonic()
+        if self._rank != 0 or (self._alive and now - self._alive < PRINT_INTERVAL and (step is None or step != total)):
+            return
+        at = [] if step is None else [f"step {step}" + (f"/{total}" if total is not None else "")]
+        if parts := [*at, *(f"{name} {value:.6g}" for name, value in metrics.items())]:
+            self._alive = now
+            print("  ".join(parts), file=sys.stdout, flush=True)
 
     def committed(self, step: int) -> None:
         """Tell that a checkpoint is complete."""
@@ -84,12 +94,3 @@ def _dump_stacks_on_signal() -> bool:
         faulthandler.register(STACKS_SIGNAL, all_threads=True, chain=False)
         return True
     return False
-
-
-def _print(rank: int, step: int | None, total: int | None, metrics: Mapping[str, float]) -> None:
-    if rank != 0:
-        return
-    at = [] if step is None else [f"step {step}" + (f"/{total}" if total is not None else "")]
-    line = "  ".join([*at, *(f"{name} {value:.6g}" for name, value in metrics.items())])
-    if line:
-        print(line, file=sys.stdout, flush=True)

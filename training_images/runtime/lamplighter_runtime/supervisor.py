@@ -154,13 +154,13 @@ class Supervisor:
 
     def _judge(self, failed: torchrun.Failed, outputs: Mapping[int, failure.RankOutput], ranks: Sequence[int]) -> None:
         """End an elastic torchrun that would only repeat a user's error; a lost peer or a signal it should mend."""
+        # Held, so that it does not join the others' next round only to leave them waiting in it.
+        processes.send(self._process.pid, signal.SIGSTOP)
         time.sleep(LAST_WORDS)
+        rank = ranks[failed.local_rank] if failed.local_rank < len(ranks) else 0
+        self.refused = failure.own_error(outputs, rank, failed.code)
         if self._stop.signal is None:
-            rank = ranks[failed.local_rank] if failed.local_rank < len(ranks) else 0
-            self.refused = failure.own_error(outputs, rank, failed.code)
-            if self.refused is None:
-                return
-        send(self._process, signal.SIGTERM)
+            processes.send(self._process.pid, signal.SIGCONT if self.refused is None else signal.SIGKILL)
 
     def _begin_stop(self, number: signal.Signals | None) -> None:
         """Stop without holding up whoever asks, once; None: the ranks stop by themselves."""
@@ -182,6 +182,9 @@ class Supervisor:
         if not ranks and number is not None:
             send(self._process, number)
             return
+        if self._elastic:
+            # The others form anew as soon as the ranks end: this node must not be counted in.
+            processes.send(self._process.pid, signal.SIGSTOP)
         gone: float | None = None
         while self._process.poll() is None:
             ranks = processes.ranks(self._process.pid)
@@ -195,6 +198,9 @@ class Supervisor:
                     processes.send_group(process, signal.SIGKILL)
                 deadline = float("inf")
             gone = None if ranks else gone or now
+            if gone is not None and self._elastic:
+                processes.send(self._process.pid, signal.SIGKILL)
+                return
             if gone is not None and now - gone > FAREWELL:
                 send(self._process, signal.SIGTERM)
                 return

@@ -24,11 +24,11 @@ _TABLE_EXIT = re.compile(r"^\s+exitcode\s+: (-?\d+)")
 _PEER_LOST = re.compile(
     r"gloo/\S+ .*((closed|reset) by peer|broken pipe|connection refused|timed? ?out)"
     r"|ncclRemoteError|remote process exited|DistNetworkError.*(closed|reset|broken|failed to recv)"
-    r"|Rendezvous(Connection|Closed|Timeout)Error|CheckpointError: .* failed on rank",
+    r"|Rendezvous(Connection|Closed)Error|CheckpointError: .* failed on rank",
     re.IGNORECASE,
 )
 # torchrun itself could not meet the others.
-_UNREACHABLE = re.compile(r"RendezvousTimeoutError|RendezvousConnectionError|DistNetworkError|DistStoreError")
+_UNREACHABLE = re.compile(r"RendezvousTimeoutError|DistStoreError|DistNetworkError.*timed out")
 
 
 def command(arguments: Sequence[str], logs_specs: str | None = None) -> list[str]:
@@ -69,18 +69,19 @@ def meeting(environ: Mapping[str, str]) -> Meeting | None:
 
 
 def rendezvous_options(environ: Mapping[str, str], place: Meeting | None, timeout: int) -> dict[str, str]:
-    """Return PET_RDZV_CONF with what makes slow peers wait `timeout` seconds; what is set already stays."""
+    """Return variables that make torchrun wait `timeout` seconds for slow peers; what is set already stays."""
     if place is None:
         return {}
-    ours = {"timeout": str(timeout)}
+    ours, variables = {"timeout": str(timeout)}, {}
     if place.elastic:
+        # With a shared store a rank 0 that survives does not tell a newcomer where it is (PyTorch 2.13): both wait.
+        variables = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
         # Found out by resolving its own name, a first pod without DNS would think that another one hosts the store.
         ours = {"join_timeout": str(timeout), "is_host": "true" if place.first else "false"}
     text = environ.get("PET_RDZV_CONF", "")
     given = {pair.partition("=")[0].strip() for pair in text.split(",")}
-    return {
-        "PET_RDZV_CONF": ",".join([*filter(None, [text]), *(f"{k}={v}" for k, v in ours.items() if k not in given)])
-    }
+    options = [*filter(None, [text]), *(f"{name}={value}" for name, value in ours.items() if name not in given)]
+    return {"PET_RDZV_CONF": ",".join(options), **variables}
 
 
 def recorded_error(path: Path) -> str | None:

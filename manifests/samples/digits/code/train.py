@@ -3,6 +3,7 @@
 Under torchrun it trains with DistributedDataParallel on all processes; `python train.py` alone trains with one.
 The results go to LAMPLIGHTER_OUTPUT_DIR (default ./output): model.pt (a state_dict), example.json (a request that the
 served model must answer) and holdout.json (the 360 images that no training step has seen, with their labels).
+Killed at any point, it goes on from its last checkpoint and ends with the same weights.
 """
 
 import argparse
@@ -19,6 +20,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.data.distributed import DistributedSampler
+
+from lamplighter_runtime import run
 
 HELD_OUT = 360
 SPLIT_SEED = 20
@@ -57,20 +60,35 @@ def train(epochs: int, seed: int, batch: int, rate: float) -> nn.Module:
     sampler = DistributedSampler(dataset, num_replicas=world, rank=rank, seed=seed)
     loader = DataLoader(dataset, batch_size=max(1, batch // world), sampler=sampler)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=epochs * len(loader))
+    total = epochs * len(loader)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=total)
+    parts = {"network": network, "optimizer": optimizer, "schedule": schedule}
+    if folder := run.resume():
+        saved = torch.load(folder / "state.pt", weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+    begin, step = run.resume_step(), 0
     for epoch in range(epochs):
         sampler.set_epoch(epoch)
         model.train()
-        total = 0.0
         for images, labels in loader:
+            step += 1
+            if step <= begin:  # this batch is in the checkpoint
+                continue
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(images), labels)
             loss.backward()
             optimizer.step()
             schedule.step()
-            total += loss.item()
-        if rank == 0:
-            print(f"epoch {epoch + 1}/{epochs}  loss {total / len(loader):.4f}", flush=True)
+            run.report(step, total, samples=len(images), loss=loss.item())
+            if (stopping := run.should_stop()) or run.checkpoint_due():
+                with run.checkpoint(step) as folder:
+                    if rank == 0:
+                        torch.save({name: part.state_dict() for name, part in parts.items()}, folder / "state.pt")
+            if stopping:
+                raise SystemExit(f"stopped at step {step} of {total}, all is saved")
+        if rank == 0 and step > begin:
+            print(f"epoch {epoch + 1}/{epochs}  loss {loss.item():.4f}", flush=True)
     return network
 
 
@@ -98,7 +116,7 @@ def main() -> None:
     torch.use_deterministic_algorithms(True)
     distributed = "WORLD_SIZE" in os.environ
     if distributed:
-        dist.init_process_group("gloo")
+        dist.init_process_group(run.backend())
     model = train(arguments.epochs, arguments.seed, arguments.batch_size, arguments.learning_rate)
     if not distributed or dist.get_rank() == 0:
         save(model, Path(os.environ.get("LAMPLIGHTER_OUTPUT_DIR", "output")))
