@@ -9,6 +9,7 @@ from lamplighter.settings import Settings
 
 ALIASES = {"lease_namespace": "POD_NAMESPACE", "identity": "POD_NAME"}
 VALUES = {"namespaces": '["a", "b"]', "log_level": "debug", "leader_election": "false"}
+VALUES |= {"watch_nodes": "false", "bad_node_conditions": '["GPULost"]'}
 
 
 @pytest.fixture(autouse=True)

@@ -13,11 +13,11 @@ _FIELD = {
 """The field of spec.failurePolicy that limits a cause. Preemption has no limit; any other cause is final."""
 _ADVICE = {
     Cause.USER_ERROR: "Correct the script or its arguments: a changed spec starts the next run",
-    Cause.OUT_OF_MEMORY: "Raise the memory limit or use smaller batches: a changed spec starts the next run",
+    Cause.OUT_OF_MEMORY: "A changed spec starts the next run",
     Cause.HANG: "See in the ranks' logs where it hung; raise spec.failurePolicy.hangTimeout if it was only slow",
     Cause.INFRASTRUCTURE: "Look at the Nodes, then ask for a new run with the annotation lamplighter.dev/retrain",
     Cause.HARDWARE: "Have the Nodes repaired, then ask for a new run with the annotation lamplighter.dev/retrain",
-    Cause.IMAGE: "Correct spec.image, the registry or imagePullSecrets",
+    Cause.IMAGE: "A changed spec starts the next run, and so does the annotation lamplighter.dev/retrain",
     Cause.UNSCHEDULABLE: "Ask for less, or add Nodes; spec.failurePolicy.startTimeout says how long to wait",
     Cause.DEADLINE: "Raise spec.activeDeadline, then ask for a new run with the annotation lamplighter.dev/retrain",
 }

@@ -71,7 +71,11 @@ def test_what_nobody_reads_is_thrown_away() -> None:
 def test_the_pod_template_of_a_job_is_thrown_away() -> None:
     scene = Scene(a_training())
     scene.act()
-    assert prune(scene.child("Job", "digits-1-1"))["spec"] == {"suspend": False, "parallelism": 1}
+    assert prune(scene.child("Job", "digits-1-1"))["spec"] == {
+        "suspend": False,
+        "parallelism": 1,
+        "completions": 1,
+    }
 
 
 def test_the_files_of_a_source_copy_are_thrown_away() -> None:

@@ -18,7 +18,7 @@ TRAINING = a_training("digits").nodes(2).with_source("code").packaged().obj()
 class NextSpec(TrainingSpec):
     """A spec with a field that did not exist when the objects were made."""
 
-    elastic: bool = True
+    hibernate: bool = True
     budgets: dict[str, int] = Field(default_factory=lambda: {"infrastructure": 3})
 
 
