@@ -119,5 +119,7 @@ def a_pod(owner: Obj, index: int = 0) -> Pod:
     controller = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": meta["name"], "uid": meta["uid"]}
     place = {"batch.kubernetes.io/job-completion-index": str(index)} if owner["kind"] == "Job" else {}
     return pod.meta(
-        labels=dict(meta["labels"]) | place, namespace=meta["namespace"], ownerReferences=[{**controller, "controller": True}]
+        labels=dict(meta["labels"]) | place,
+        namespace=meta["namespace"],
+        ownerReferences=[{**controller, "controller": True}],
     )

@@ -92,7 +92,8 @@ def test_the_launchers_json_gives_reason_and_message() -> None:
     scene = failed(pod().told(1, reason="UserError", exitCode=1, message="ValueError: böse Eingabe", tail=["a"]))
     assert scene.told("Ready")[1:] == (
         "UserError",
-        f"{SUBJECT}: container trainer of pod digits-1-1-0-x7k2p ended with exit code 1: ValueError: böse Eingabe{ADVICE}",
+        f"{SUBJECT}: container trainer of pod digits-1-1-0-x7k2p ended with exit code 1: ValueError: böse Eingabe"
+        f"{ADVICE}",
     )
 
 
