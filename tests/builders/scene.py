@@ -114,6 +114,12 @@ class Scene:
             step()
         return plan
 
+    def waits(self) -> float | None:
+        """Nothing is to be done now; returns the seconds until the next look."""
+        plan = self.plan()
+        assert plan.empty, plan
+        return plan.requeue_after
+
     def settle(self) -> Self:
         """Act until nothing is left to do."""
         for _ in range(20):

@@ -116,7 +116,7 @@ def _failed(view: TrainingView, job: Obj, its_pods: list[Obj], failed: Obj, foun
         text = failed.get("message") or "its Job failed"
         cause = Failure(
             reason=reason_word(failed.get("reason") or "", "JobFailed"),
-            message=f"Job {job['metadata']['name']}: {text}. No pod is left that tells why: somebody deleted it",
+            message=f"Job {job['metadata']['name']}: {text[:2048]}. No pod is left that tells why: somebody deleted it",
             cause=Cause.INFRASTRUCTURE,
         )
         return Observation(Progress.FAILED, cause.message, cause, retry_after=patience)

@@ -60,6 +60,11 @@ def _in(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == _WORD:
             yield from _strings(node.value, variables)
+        if isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values, strict=True)
+            fields = {key.value: value for key, value in pairs if isinstance(key, ast.Constant)}
+            if {"cause", "reason"} <= fields.keys():
+                yield from _strings(fields["reason"], variables)
         if isinstance(node, ast.Call) and (argument := _argument(node)) is not None:
             yield from _strings(argument, variables)
 

@@ -178,7 +178,7 @@ def test_every_reason_that_the_code_can_give_is_explained() -> None:
 
 
 def test_every_reason_that_is_explained_can_be_given() -> None:
-    kubernetes_own = {"BackoffLimitExceeded", "UnexpectedAdmissionError"}
+    kubernetes_own = {"BackoffLimitExceeded"}
     possible = reasons.possible()
     assert set(DOCS["failure_modes"].names("Reason")) - possible == kubernetes_own
 
