@@ -108,7 +108,7 @@ def _packaged(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observatio
 
 def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen: Observation) -> Plan:
     held = attempts.suspended if seen.progress is Progress.SUSPENDED else attempts.resumed
-    unrecorded = run.not_before is not None  # we died after its Job was made
+    unrecorded = run.not_before is not None  # we died when its Job was made: what goes with it may be missing
     now = _executed(held(view, run), job, seen).model_copy(
         update={
             "state": _STATE[seen.progress],
@@ -130,7 +130,9 @@ def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen:
             wait = left
     lost = freeze.frozen_spec(view.snapshot, run.number) is None
     create = (freeze.revision(view.snapshot.obj, run.number),) if lost else ()
-    plan = view.plan(status, create=(create,), patch=_turns(view, run, spec, job))
+    if unrecorded:
+        create = (*create, *stage_children(view, run, spec))
+    plan = view.plan(status, create=(create,) if create else (), patch=_turns(view, run, spec, job))
     return _sooner(_sooner(plan, wait), seen.retry_after)
 
 
