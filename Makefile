@@ -72,10 +72,9 @@ $(TORCH)/.ready: training_images/pytorch/requirements.lock training_images/runti
 test-integration: venv kwok ## Integration tests on a real API server (kwok).
 	$(RUN)/pytest tests/integration -q
 
-# A node has to die without taking all with it.
-test-e2e: export NODES ?= 3
 .PHONY: test-e2e
-test-e2e: venv cluster images ## End-to-end tests on a real kind cluster.
+test-e2e: venv ## End-to-end tests on a real kind cluster of three nodes: one has to die.
+	@NODES=$${NODES:-3} $(MAKE) --no-print-directory cluster images
 	$(RUN)/pytest tests/e2e -q
 
 .PHONY: bench

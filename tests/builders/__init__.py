@@ -5,6 +5,7 @@ that a test fails when the operator spells them differently.
 """
 
 from tests.builders.deployments import a_deployment, a_trained, a_workload
+from tests.builders.nodes import a_node
 from tests.builders.objects import NAMESPACE, NOW, at, later
 from tests.builders.pods import a_pod
 from tests.builders.scene import Scene
@@ -18,6 +19,7 @@ __all__ = [
     "a_config_map",
     "a_deployment",
     "a_job",
+    "a_node",
     "a_pod",
     "a_trained",
     "a_training",

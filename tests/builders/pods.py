@@ -3,7 +3,7 @@
 import json
 from typing import Any, Self
 
-from tests.builders.objects import Builder, Obj, at
+from tests.builders.objects import Builder, Obj, at, uid_of
 
 _CONTAINER = {"train": "trainer", "package": "package"}
 
@@ -53,6 +53,34 @@ class Pod(Builder):
         """The kubelet ended it, no container says why."""
         return self.status(phase="Failed", reason=reason, message=message)
 
+    def shut_down(self, reason: str = "Terminated") -> Self:
+        """Its Node shuts down and ended it."""
+        return self.evicted(reason, "Pod was terminated in response to imminent node shutdown.")
+
+    def disrupted(self, reason: str, message: str = "", since: float = 0.0) -> Self:
+        """It is about to be removed, and Kubernetes says why."""
+        return self.condition("DisruptionTarget", since=since, reason=reason, message=message)
+
+    def with_device(self, health: str, device: str = "GPU-7", resource: str = "nvidia.com/gpu") -> Self:
+        """The kubelet tells of the health of a device that it runs on."""
+        running = self.running()
+        entry = {"name": resource, "resources": [{"resourceID": device, "health": health}]}
+        running._obj["status"]["containerStatuses"][0]["allocatedResourcesStatus"] = [entry]
+        return running
+
+    def deleted(self, grace_ends: float = 30.0) -> Self:
+        """Somebody deleted it; its grace period ends so many seconds after NOW."""
+        return self.meta(deletionTimestamp=at(grace_ends))
+
+    def created(self, seconds: float) -> Self:
+        """It was made ``seconds`` after NOW."""
+        return self.meta(creationTimestamp=at(seconds))
+
+    def replacing(self, life: int = 2) -> Self:
+        """Another pod of the same index, which the Job made when the first was gone."""
+        name = f"{self._obj['metadata']['name'][:-1]}{life}"
+        return self.meta(name=name, uid=uid_of("Pod", name))
+
     def init_failed(self, code: int, **told: Any) -> Self:
         """Its init container ``fetch`` failed and is started again."""
         end = {"exitCode": code, "reason": "Error", "finishedAt": at(), "message": json.dumps(told)}
@@ -89,6 +117,9 @@ def a_pod(owner: Obj, index: int = 0) -> Pod:
         "torchserve" if owner["kind"] == "Deployment" else _CONTAINER[meta["labels"]["lamplighter.dev/stage"]]
     )
     controller = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": meta["name"], "uid": meta["uid"]}
+    place = {"batch.kubernetes.io/job-completion-index": str(index)} if owner["kind"] == "Job" else {}
     return pod.meta(
-        labels=dict(meta["labels"]), namespace=meta["namespace"], ownerReferences=[{**controller, "controller": True}]
+        labels=dict(meta["labels"]) | place,
+        namespace=meta["namespace"],
+        ownerReferences=[{**controller, "controller": True}],
     )

@@ -10,6 +10,7 @@ from lamplighter.core.objects import Ref
 from lamplighter.core.plan import Plan, Snapshot
 from lamplighter.deployment import plan as deployment
 from lamplighter.training import plan as training
+from lamplighter.training.view import Options
 
 IMAGE = "lamplighter/torchserve:dev"
 
@@ -21,6 +22,9 @@ class Scene:
         self.obj = _built(obj)
         self.children: dict[tuple[str, str], Obj] = {}
         self.related: dict[tuple[str, str], Obj] = {}
+        self.nodes: dict[str, Obj] | None = None
+        self.report: Obj | None = None
+        self.options = Options()
         self.now = NOW
         self._lives = count(1)
         self.having(*around)
@@ -30,6 +34,8 @@ class Scene:
         for obj in map(_built, around):
             if obj["kind"] == self.obj["kind"]:
                 self.obj = obj
+            elif obj["kind"] == "Node":
+                self.nodes = {**(self.nodes or {}), obj["metadata"]["name"]: obj}
             else:
                 ours = "app.kubernetes.io/managed-by" in obj["metadata"].get("labels", {})
                 place = self.children if ours else self.related
@@ -38,11 +44,19 @@ class Scene:
 
     def without(self, kind: str, name: str) -> Self:
         """Somebody deletes an object, and with it its pods."""
+        if kind == "Node":
+            self.nodes = {node: obj for node, obj in (self.nodes or {}).items() if node != name}
+            return self
         gone = self.children.pop((kind, name), None) or self.related.pop((kind, name))
         for place, pod in list(self.children.items()):
             owners = pod["metadata"].get("ownerReferences", [])
             if place[0] == "Pod" and owners[0]["uid"] == gone["metadata"]["uid"]:
                 del self.children[place]
+        return self
+
+    def hearing(self, attempt: int = 1, run: int = 1, **report: object) -> Self:
+        """A pod reports its progress."""
+        self.report = {"run": run, "attempt": attempt, **report}
         return self
 
     def after(self, seconds: float) -> Self:
@@ -69,7 +83,13 @@ class Scene:
     @property
     def snapshot(self) -> Snapshot:
         """All of it; copies, so that a plan cannot change the scene."""
-        return Snapshot(deepcopy(self.obj), deepcopy(self.children), deepcopy(self.related))
+        return Snapshot(
+            deepcopy(self.obj),
+            deepcopy(self.children),
+            deepcopy(self.related),
+            nodes=deepcopy(self.nodes),
+            report=deepcopy(self.report),
+        )
 
     @property
     def reads(self) -> list[Ref]:
@@ -80,7 +100,7 @@ class Scene:
     def plan(self) -> Plan:
         """The plan, not carried out."""
         if self.obj["kind"] == "ModelTraining":
-            return training.plan(self.snapshot, self.now)
+            return training.plan(self.snapshot, self.now, self.options)
         return deployment.plan(self.snapshot, self.now, IMAGE)
 
     def act(self, writes: int | None = None) -> Plan:
@@ -93,6 +113,12 @@ class Scene:
         for step in steps[:writes]:
             step()
         return plan
+
+    def waits(self) -> float | None:
+        """Nothing is to be done now; returns the seconds until the next look."""
+        plan = self.plan()
+        assert plan.empty, plan
+        return plan.requeue_after
 
     def settle(self) -> Self:
         """Act until nothing is left to do."""
@@ -108,6 +134,11 @@ class Scene:
     def names(self, kind: str) -> list[str]:
         """The names of all children of a kind."""
         return sorted(name for its_kind, name in self.children if its_kind == kind)
+
+    @property
+    def run(self) -> Obj:
+        """The current run, or the last, as the status tells of it."""
+        return deepcopy(self.obj["status"]["run"])
 
     @property
     def state(self) -> str:

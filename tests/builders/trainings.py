@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from tests.builders.objects import Builder, Obj, owned_by
+from tests.builders.objects import Builder, Obj, at, owned_by
 
 SHA = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
 RETRAIN = "lamplighter.dev/retrain"
@@ -31,6 +31,18 @@ class Training(Builder):
         """What a changed spec does: Queue, Restart, Ignore."""
         return self.spec(onChange=what)
 
+    def elastic(self, fewest: int, most: int) -> Self:
+        """It goes on with fewer nodes."""
+        return self.spec(elastic={"minNodes": fewest, "maxNodes": most})
+
+    def queued(self, queue: str = "gpus") -> Self:
+        """A queue of Kueue says when it runs."""
+        return self.spec(queueName=queue)
+
+    def may_fail(self, **policy: Any) -> Self:
+        """With these fields of spec.failurePolicy."""
+        return self.spec(failurePolicy={**self._obj["spec"].get("failurePolicy", {}), **policy})
+
     def retrain(self, value: str) -> Self:
         """A new run is asked for."""
         return self.annotated({RETRAIN: value})
@@ -42,6 +54,10 @@ class Job(Builder):
     def suspended(self) -> Self:
         """It is held."""
         return self.spec(suspend=True)
+
+    def started(self, since: float = 0.0) -> Self:
+        """Its controller has started it, ``since`` seconds after NOW."""
+        return self.status(startTime=at(since), active=self._obj["spec"]["parallelism"])
 
     def succeeding(self, since: float = 0.0) -> Self:
         """All its pods succeeded; some may still be terminating."""
@@ -73,7 +89,8 @@ def a_job(training: Obj, run: int = 1, stage: str = "train", attempt: int = 1) -
     owner = training["metadata"]["name"]
     middle = "" if stage == "train" else f"{stage}-"
     pods = training["spec"].get("nodes", 1) if stage == "train" else 1
-    job = Job("batch/v1", "Job", f"{owner}-{run}-{middle}{attempt}", spec={"suspend": False, "parallelism": pods})
+    spec = {"suspend": False, "parallelism": pods, "completions": pods}
+    job = Job("batch/v1", "Job", f"{owner}-{run}-{middle}{attempt}", spec=spec)
     labels = {
         "app.kubernetes.io/managed-by": "lamplighter",
         "lamplighter.dev/training": owner,

@@ -14,7 +14,7 @@ LABEL = "app.kubernetes.io/name=lamplighter-operator"
 
 def pods() -> list[dict[str, Any]]:
     """The operator's pods."""
-    found: list[dict[str, Any]] = get("-n", OPERATOR_NAMESPACE, "pods", "-l", LABEL)["items"]
+    found: list[dict[str, Any]] = get("-n", OPERATOR_NAMESPACE, "pods", "-l", LABEL).get("items", [])
     return found
 
 

@@ -11,13 +11,15 @@ _FIELD = {
     Cause.HARDWARE: "maxInfrastructureRestarts",
 }
 """The field of spec.failurePolicy that limits a cause. Preemption has no limit; any other cause is final."""
+_LONGEST = 365 * 86400.0
+"""Seconds of the longest pause, whatever spec.failurePolicy.backoff says: a moment must still have a date."""
 _ADVICE = {
     Cause.USER_ERROR: "Correct the script or its arguments: a changed spec starts the next run",
-    Cause.OUT_OF_MEMORY: "Raise the memory limit or use smaller batches: a changed spec starts the next run",
+    Cause.OUT_OF_MEMORY: "A changed spec starts the next run",
     Cause.HANG: "See in the ranks' logs where it hung; raise spec.failurePolicy.hangTimeout if it was only slow",
     Cause.INFRASTRUCTURE: "Look at the Nodes, then ask for a new run with the annotation lamplighter.dev/retrain",
     Cause.HARDWARE: "Have the Nodes repaired, then ask for a new run with the annotation lamplighter.dev/retrain",
-    Cause.IMAGE: "Correct spec.image, the registry or imagePullSecrets",
+    Cause.IMAGE: "A changed spec starts the next run, and so does the annotation lamplighter.dev/retrain",
     Cause.UNSCHEDULABLE: "Ask for less, or add Nodes; spec.failurePolicy.startTimeout says how long to wait",
     Cause.DEADLINE: "Raise spec.activeDeadline, then ask for a new run with the annotation lamplighter.dev/retrain",
 }
@@ -42,7 +44,7 @@ def pause(policy: FailurePolicy, in_a_row: int) -> float:
     """Seconds before the restart after so many failures in a row."""
     if in_a_row <= 1:
         return 0.0
-    return min(seconds(policy.backoff.initial) * 2.0 ** min(in_a_row - 2, 40), seconds(policy.backoff.max))
+    return min(seconds(policy.backoff.initial) * 2.0 ** min(in_a_row - 2, 40), seconds(policy.backoff.max), _LONGEST)
 
 
 def final(failure: Failure, cause: Cause, times: int, limit: int) -> Failure:

@@ -20,6 +20,7 @@ _CAUSES = {
     "Terminated": Cause.INFRASTRUCTURE,
     "MasterUnreachable": Cause.INFRASTRUCTURE,
     "StoreFailed": Cause.INFRASTRUCTURE,
+    "UnexpectedAdmissionError": Cause.HARDWARE,
 }
 _KILLED = frozenset({137, 143})
 """Exit codes of SIGKILL and SIGTERM: nobody's own doing."""
@@ -95,15 +96,16 @@ def _ended(pod: Obj) -> Evidence | None:
     if found is None:
         return None
     echo = pods.echoes(found)
-    if echo and "deletionTimestamp" in pod["metadata"]:
+    cause, reason = _CAUSES.get(found.reason), found.reason
+    if cause is None and (found.exit_code in _KILLED or found.exit_code is None):
+        cause, reason = Cause.INFRASTRUCTURE, "Killed" if found.exit_code in _KILLED else reason
+    elif cause is None and pod["metadata"].get("deletionTimestamp") is not None:
+        # Plain torchrun ends with an error when it is told to stop.
+        cause, echo = Cause.INFRASTRUCTURE, True
+    if echo and pod["metadata"].get("deletionTimestamp") is not None:
         return None  # it ended because it was deleted
-    cause = _CAUSES.get(found.reason)
-    if cause is None and found.reason == "UnexpectedAdmissionError":
-        cause = Cause.HARDWARE
-    if cause is None:
-        killed = found.exit_code in _KILLED or found.exit_code is None
-        cause = Cause.INFRASTRUCTURE if killed else Cause.USER_ERROR
-    return Evidence(found.model_copy(update={"cause": cause}), pods.ended_at(pod), echo)
+    update = {"cause": cause or Cause.USER_ERROR, "reason": reason}
+    return Evidence(found.model_copy(update=update), pods.ended_at(pod), echo)
 
 
 def _broken(pod: Obj) -> Evidence | None:
@@ -137,7 +139,7 @@ def _on_bad_node(view: TrainingView, pod: Obj) -> Evidence | None:
 
 def _lost(view: TrainingView, pod: Obj) -> Evidence | None:
     state = nodes.state(view.snapshot.nodes, pod)
-    if state is None or state.age(view.now) < view.options.node_grace:
+    if state is None or not lost_for_good(view, pod, view.now):
         return None
     message = f"pod {_name(pod)} is lost: Node {_node(pod)} {state.text}"
     return Evidence(pods.blame(pod, "NodeLost", message, Cause.INFRASTRUCTURE), state.since)
@@ -166,4 +168,4 @@ def _node(pod: Obj) -> str:
 def lost_for_good(view: TrainingView, pod: Obj, now: datetime) -> bool:
     """True when the pod's Node is gone or has not answered for the grace, so that nobody will ever end the pod."""
     state = nodes.state(view.snapshot.nodes, pod)
-    return state is not None and state.age(now) >= view.options.node_grace
+    return state is not None and bool(state.since) and state.age(now) >= view.options.node_grace

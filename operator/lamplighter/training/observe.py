@@ -64,7 +64,7 @@ def pods_of(view: TrainingView, job: Obj) -> list[Obj]:
 
 def observe(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> Observation:
     """Judge one stage by its Job, its pods and their Nodes."""
-    its_pods = pods_of(view, job)
+    its_pods = [pod for pod in pods_of(view, job) if not _of_before(job, pod)]
     if done := condition(job, "Complete") or condition(job, "SuccessCriteriaMet"):
         return _succeeded(its_pods, done, view.now)
     failed = condition(job, "FailureTarget") or condition(job, "Failed")
@@ -116,7 +116,7 @@ def _failed(view: TrainingView, job: Obj, its_pods: list[Obj], failed: Obj, foun
         text = failed.get("message") or "its Job failed"
         cause = Failure(
             reason=reason_word(failed.get("reason") or "", "JobFailed"),
-            message=f"Job {job['metadata']['name']}: {text}. No pod is left that tells why: somebody deleted it",
+            message=f"Job {job['metadata']['name']}: {text[:2048]}. No pod is left that tells why: somebody deleted it",
             cause=Cause.INFRASTRUCTURE,
         )
         return Observation(Progress.FAILED, cause.message, cause, retry_after=patience)
@@ -139,12 +139,12 @@ def _active(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, its_pods
         return Observation(Progress.RUNNING, f"{_pods(wanted)} running")
     if running >= needed:
         return Observation(Progress.RUNNING, f"{running} of {_pods(wanted)} running; the others join when they start")
-    left = _start_time_left(view, job)
+    left = _start_time_left(view, run, job)
     hindrance = next((found for pod in its_pods if (found := pods.obstacle(pod))), None)
     if hindrance is not None and hindrance.reason == "Unschedulable":
         if before := _alive_before(view, run):
             message = f"waiting for {_pods(before)} of earlier attempts to end"
-            return Observation(Progress.PENDING, message, retry_after=left)
+            return Observation(Progress.PENDING, message)
         if run.avoided_nodes:
             avoided = f"{hindrance.message} Avoided for broken hardware: {', '.join(run.avoided_nodes)}"
             hindrance = hindrance.model_copy(update={"message": avoided[:4096]})
@@ -163,7 +163,7 @@ def _active(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, its_pods
 
 
 def _not_started(view: TrainingView, hindrance: Failure | None, running: int, wanted: int) -> Observation:
-    said = f": {hindrance.message}" if hindrance else ""
+    said = f": {hindrance.message[:2048]}" if hindrance else ""
     image = hindrance is not None and hindrance.reason in ("ImagePullFailed", "ContainerConfigError")
     failure = Failure(
         reason=hindrance.reason if hindrance else "StartTimeout",
@@ -176,10 +176,10 @@ def _not_started(view: TrainingView, hindrance: Failure | None, running: int, wa
     return Observation(Progress.FAILED, failure.message, failure)
 
 
-def _start_time_left(view: TrainingView, job: Obj) -> float | None:
-    """Seconds until the attempt must run; None when it may wait for ever, or is not started at all."""
+def _start_time_left(view: TrainingView, run: Run, job: Obj) -> float | None:
+    """Seconds until the attempt must run; None when it may wait for ever, is not started at all, or ran already."""
     begun, limit = job.get("status", {}).get("startTime"), view.spec.failure_policy.start_timeout
-    if limit is None or begun is None:
+    if limit is None or begun is None or begun == run.executed_at:
         return None
     return seconds(limit) - (view.now - moment(begun)).total_seconds()
 
@@ -189,6 +189,12 @@ def _alive_before(view: TrainingView, run: Run) -> int:
     mine = {RUN: str(run.number), STAGE: run.stage}
     others = [pod for pod in view.snapshot.all_owned("Pod", **mine) if labels(pod).get(ATTEMPT) != str(run.attempt)]
     return sum(not pods.over(pod) for pod in others)
+
+
+def _of_before(job: Obj, pod: Obj) -> bool:
+    """True for a pod that was stopped by a suspension that is over: how it ended says nothing about the pods of now."""
+    meta, begun = pod["metadata"], job.get("status", {}).get("startTime") or ""
+    return "deletionTimestamp" in meta and str(meta.get("creationTimestamp") or "9999") < begun
 
 
 def _refused(job: Obj) -> bool:

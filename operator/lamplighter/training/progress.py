@@ -26,19 +26,18 @@ def advance(view: TrainingView, run: Run) -> Plan:
     """Follow the Job of the current attempt; a recorded Job that is gone is lost and never made again."""
     spec = freeze.in_force(view, run.number)
     left = attempts.deadline_left(view, run)
+    job = view.snapshot.owned("Job", run.job)
+    seen = observe(view, run, spec, job) if job is not None else None
+    if job is not None and seen is not None and seen.progress is Progress.SUCCEEDED:
+        return _stage_done(view, _told(view, run, job, seen), spec, seen)
     if left is not None and left <= 0:
         return attempts.past_deadline(view, run)
-    job = view.snapshot.owned("Job", run.job)
-    if job is None and run.not_before is not None:
-        return _sooner(attempts.begin(view, run, spec), left)
-    if job is None:
-        return _lost(view, run)
-    seen = observe(view, run, spec, job)
+    if job is None or seen is None:
+        waits = run.not_before is not None
+        return _sooner(attempts.begin(view, run, spec), left) if waits else _lost(view, run)
     if seen.progress is Progress.FAILED:
         run = _told(view, run, job, seen)
         return _wait_or(attempts.after_failure(view, run, spec, seen.failure or _UNKNOWN), seen)
-    if seen.progress is Progress.SUCCEEDED:
-        return _stage_done(view, _told(view, run, job, seen), spec, seen)
     return _sooner(_under_way(view, run, spec, job, seen), left)
 
 
@@ -109,8 +108,14 @@ def _packaged(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observatio
 
 def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen: Observation) -> Plan:
     held = attempts.suspended if seen.progress is Progress.SUSPENDED else attempts.resumed
+    unrecorded = run.not_before is not None  # we died when its Job was made: what goes with it may be missing
     now = _executed(held(view, run), job, seen).model_copy(
-        update={"state": _STATE[seen.progress], "failure": seen.failure, "not_before": None}
+        update={
+            "state": _STATE[seen.progress],
+            "failure": seen.failure,
+            "not_before": None,
+            "attempt_start_time": timestamp(view.now) if unrecorded else run.attempt_start_time,
+        }
     )
     if view.spec.suspend and spec.queue_name is not None:
         # Whether its Job is suspended is the queue's to say, so this attempt ends; the next one waits for the user.
@@ -125,7 +130,9 @@ def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen:
             wait = left
     lost = freeze.frozen_spec(view.snapshot, run.number) is None
     create = (freeze.revision(view.snapshot.obj, run.number),) if lost else ()
-    plan = view.plan(status, create=(create,), patch=_turns(view, run, spec, job))
+    if unrecorded:
+        create = (*create, *stage_children(view, run, spec))
+    plan = view.plan(status, create=(create,) if create else (), patch=_turns(view, run, spec, job))
     return _sooner(_sooner(plan, wait), seen.retry_after)
 
 
@@ -153,8 +160,9 @@ def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[
     """Changes of the Job: held or not, as the user or the queue says; as wide as an elastic gang should be."""
     change: Obj = {}
     suspended = bool(job["spec"].get("suspend"))
-    # Nobody joins a gang whose members of before are still saving their work.
-    free = not suspended or all(pods.over(pod) for pod in pods_of(view, job))
+    # Nobody joins a gang whose members of before are still saving their work, or about to be removed.
+    gone = (pods.over(pod) and "deletionTimestamp" not in pod["metadata"] for pod in pods_of(view, job))
+    free = not suspended or all(gone)
     if spec.queue_name is None and suspended is not view.spec.suspend and free:
         change["suspend"] = view.spec.suspend
     if run.stage == stages.TRAIN and spec.elastic and job["spec"].get("parallelism") != spec.nodes:

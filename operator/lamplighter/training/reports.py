@@ -1,6 +1,8 @@
 """What ranks report, as the status shows it."""
 
 import math
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lamplighter.api.progress import Progress
@@ -11,6 +13,8 @@ from lamplighter.training.view import TrainingView
 WRITE_EVERY = 10.0
 """Seconds between two status writes that tell of nothing but progress."""
 _WORDS = frozenset({"nan", "inf", "-inf"})
+_NAME = re.compile(r"[A-Za-z_][-A-Za-z0-9_./]{0,62}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[-+][0-9]{2}:[0-9]{2})")
 
 
 def heard(view: TrainingView, run: Run) -> Progress | None:
@@ -53,11 +57,11 @@ def told_by(report: Obj) -> Progress:
         step=step,
         total=total,
         steps=None if step is None else f"{step}/{total}" if total else str(step),
-        metrics={str(name)[:63]: text for name, value in list(pairs)[:32] if (text := number(value))},
+        metrics=dict(list(_metrics(pairs))[:32]),
         samples_per_second=number(report.get("samplesPerSecond")),
         eta=_eta(step, total, report.get("secondsPerStep")),
         checkpoint_step=_whole(report.get("checkpointStep")),
-        heartbeat=heartbeat[:40] if isinstance(heartbeat := report.get("heartbeat"), str) else None,
+        heartbeat=_time(report.get("heartbeat")),
     )
 
 
@@ -65,9 +69,8 @@ def number(value: Any) -> str | None:
     """Six digits of a number, or nan, inf, -inf; None for anything else."""
     if isinstance(value, str) and value in _WORDS:
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return f"{value:.6g}"
+    exact = _float(value)
+    return None if exact is None else f"{exact:.6g}"
 
 
 def duration(seconds: float) -> str:
@@ -82,10 +85,38 @@ def duration(seconds: float) -> str:
 
 
 def _eta(step: int | None, total: int | None, seconds_per_step: Any) -> str | None:
-    if step is None or not total or isinstance(seconds_per_step, bool) or not isinstance(seconds_per_step, int | float):
+    pace = _float(seconds_per_step)
+    if step is None or not total or pace is None:
         return None
-    left = (total - step) * seconds_per_step
+    left = (total - step) * pace
     return duration(left) if math.isfinite(left) and 0 <= left < 1e9 else None
+
+
+def _metrics(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, str]]:
+    for name, value in pairs:
+        if isinstance(name, str) and _NAME.fullmatch(name) and (text := number(value)):
+            yield name, text
+
+
+def _float(value: Any) -> float | None:
+    """A number as far as a float can hold it: JSON knows no largest integer."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _time(value: Any) -> str | None:
+    """A moment that the API server and we can read: RFC 3339."""
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        return None
+    try:
+        moment(value)
+    except ValueError:
+        return None
+    return value
 
 
 def _whole(value: Any) -> int | None:

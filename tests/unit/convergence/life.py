@@ -18,9 +18,11 @@ from lamplighter.engine.queue import Key
 from lamplighter.engine.reconcile import Kind, Reconciler
 from lamplighter.engine.resources import PRIMARY
 from lamplighter.training import plan as training
+from lamplighter.training.view import Options
 
+OPTIONS = Options(bad_node_conditions=frozenset({"GPUUnhealthy"}))
 KINDS = {
-    "ModelTraining": Kind(training.reads, training.plan, training.blocked),
+    "ModelTraining": Kind(training.reads, functools.partial(training.plan, options=OPTIONS), training.blocked),
     "ModelDeployment": Kind(
         deployment.reads, functools.partial(deployment.plan, default_image=IMAGE), deployment.blocked
     ),
@@ -47,7 +49,7 @@ class Life:
         self.server = server
         self.waiting: list[Key] = []
         self.timers: dict[Key, float] = {}
-        self.index = Index({"ModelDeployment": model.references}, self.wake)
+        self.index = Index({"ModelDeployment": model.references}, self.wake, with_nodes=True)
         self._clock = clock
         self._loop = loop
         self._reconciler = Reconciler(server, self.index, KINDS, "test", clock)
@@ -56,7 +58,9 @@ class Life:
         for obj in server.objects.values():
             if obj["kind"] == behind:
                 server.streams[behind].append(("ADDED", deepcopy(obj)))
-            elif obj["kind"] in PRIMARY or "app.kubernetes.io/managed-by" in obj["metadata"].get("labels", {}):
+            elif obj["kind"] in (*PRIMARY, "Node") or "app.kubernetes.io/managed-by" in obj["metadata"].get(
+                "labels", {}
+            ):
                 for key in self.index.put(obj):
                     self.wake(key)
 

@@ -159,7 +159,7 @@ class Server:
 
     def _tell(self, event: str, obj: Obj) -> None:
         ours = "app.kubernetes.io/managed-by" in obj["metadata"].get("labels", {})
-        if obj["kind"] in PRIMARY or ours:
+        if obj["kind"] in (*PRIMARY, "Node") or ours:
             self.streams[obj["kind"]].append((event, deepcopy(obj)))
 
 

@@ -1,17 +1,16 @@
 """Whatever happens in whatever order: a training converges, and no run is ever repeated."""
 
-import json
-from typing import Any
-
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
-from tests.builders import a_config_map, a_job, a_pod, a_training
+from tests.builders import a_config_map, a_node, a_training
 from tests.builders.objects import Obj
-from tests.builders.pods import Pod
 from tests.builders.trainings import RETRAIN
+from tests.unit.convergence.jobs import ENDS, FATES, Jobs, active, conditions
+from tests.unit.convergence.life import RETRY
 from tests.unit.convergence.world import PROFILE, World
 
 from lamplighter.api.training import ModelTraining, RunState, TrainingSpec, TrainingStatus
+from lamplighter.engine.queue import Key
 from lamplighter.training import freeze
 
 ME = ("ModelTraining", "digits")
@@ -24,7 +23,15 @@ EDITS: tuple[Obj, ...] = (
     {"onChange": "Ignore"},
     {"suspend": True},
     {"suspend": False},
+    {"nodes": 1},
+    {"nodes": 2},
+    {"activeDeadline": "1h"},
+    {"failurePolicy": {"maxRestarts": 1, "maxInfrastructureRestarts": 2, "startTimeout": "10m"}},
 )
+NODES = ("node-0", "node-1", "node-2")
+QUEUE = "kueue.x-k8s.io/queue-name"
+BUDGETS = {"UserError": 1, "OutOfMemory": 1, "Hang": 1, "Infrastructure": 2, "Hardware": 2}
+POLICY = {"maxRestarts": 1, "maxHangRestarts": 1, "maxInfrastructureRestarts": 2}
 
 
 class TrainingWorld(World):
@@ -36,12 +43,24 @@ class TrainingWorld(World):
         super().__init__()
         self.finished: dict[tuple[str, int], Obj] = {}
         self.last_run: dict[str, int] = {}
+        self.jobs = Jobs(self.server, lambda: self.seconds)
 
-    @initialize(nodes=st.integers(1, 2), package=st.booleans(), source=st.booleans(), stages=st.integers(0, 3))
-    def somebody_creates_it(self, nodes: int, package: bool, source: bool, stages: int) -> None:
+    @initialize(
+        nodes=st.integers(1, 2),
+        package=st.booleans(),
+        source=st.booleans(),
+        stages=st.integers(0, 3),
+        how=st.sampled_from(["plain", "queued", "elastic"]),
+    )
+    def somebody_creates_it(self, nodes: int, package: bool, source: bool, stages: int, how: str) -> None:
         self.server.watch_writes = self._check_write
+        for name in NODES:
+            self.server.put(a_node(name).obj())
         training = a_training("digits").nodes(nodes).spec(image="a", ttlAfterFinished="1h", historyLimit=2)
         training = training.packaged() if package else training
+        training = training.queued() if how == "queued" else training
+        training = training.elastic(1, 2) if how == "elastic" else training
+        training = training.may_fail(**POLICY)
         self.server.put(a_config_map("code"))
         self.server.put((training.with_source("code") if source else training).obj())
         self.life.hear_all()
@@ -93,68 +112,75 @@ class TrainingWorld(World):
     # what Kubernetes does
 
     @precondition(lambda self: self.objects("Job"))
-    @rule(fate=st.sampled_from(["create", "run", "succeed", "fail", "conclude"]), data=st.data())
+    @rule(fate=st.sampled_from(FATES), data=st.data())
     def the_job_controller_works(self, fate: str, data: st.DataObject) -> None:
-        job = data.draw(st.sampled_from([obj["metadata"]["name"] for obj in self.objects("Job")]))
-        self._advance(self.server.objects["Job", job], fate)
+        self.jobs.work(data.draw(st.sampled_from(self.objects("Job"))), fate)
 
-    @rule(fate=st.sampled_from(["succeed", "fail"]), stages=st.integers(1, 3))
+    @rule(fate=st.sampled_from(["succeed", *ENDS]), stages=st.integers(1, 3))
     def stages_take_their_course(self, fate: str, stages: int) -> None:
         for _ in range(stages):
             self._catch_up()
             self._finish(fate)
 
+    @precondition(lambda self: self.objects("Job"))
+    @rule(start=st.booleans(), data=st.data())
+    def a_queue_decides(self, start: bool, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(self.objects("Job")))
+        if QUEUE in job["metadata"]["labels"]:
+            self.jobs.admit(job, start)
+
+    @rule(name=st.sampled_from(NODES), how=st.sampled_from(["silent", "silent", "ready", "broken", "gone"]))
+    def a_node_changes(self, name: str, how: str) -> None:
+        node = a_node(name)
+        if how == "gone":
+            self.server.remove(("Node", name))
+        else:
+            self.server.put({"silent": node.silent(self.seconds), "broken": node.broken()}.get(how, node).obj())
+
     def controllers_finish(self) -> None:
+        for job in self.objects("Job"):
+            if QUEUE in job["metadata"]["labels"]:
+                self.jobs.admit(job, start=True)
+            if not self.jobs.fits(job):
+                self.server.put(a_node(f"spare-{len(self.objects('Node'))}").obj())
         self._finish("succeed")
 
     def _finish(self, outcome: str) -> None:
         for job in self.objects("Job"):
             for fate in ("create", "run", outcome, "conclude"):
-                self._advance(self.server.objects["Job", job["metadata"]["name"]], fate)
-
-    def _advance(self, job: Obj, fate: str) -> None:
-        pods = self.server.owned("Pod", job["metadata"]["uid"])
-        if job["spec"]["suspend"] and not _conditions(job):
-            for pod in pods:
-                self.server.remove(("Pod", pod["metadata"]["name"]))
-        elif fate == "create" and not _conditions(job):
-            for index in range(job["spec"]["parallelism"]):
-                if a_pod(job, index).obj()["metadata"]["name"] not in {pod["metadata"]["name"] for pod in pods}:
-                    self.server.put(a_pod(job, index).pending().obj())
-        elif fate == "conclude":
-            self._add(job, {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"})
-        elif pods and not _conditions(job):
-            self._pods(job, fate)
-
-    def _pods(self, job: Obj, fate: str) -> None:
-        told = {"reason": "Packaged", "sha256": "a" * 64, "sizeBytes": 7}
-        packaging = job["metadata"]["labels"]["lamplighter.dev/stage"] == "package"
-        builders: dict[str, Any] = {
-            "run": lambda pod: pod.running(),
-            "succeed": lambda pod: pod.succeeded(**(told if packaging else {})),
-            "fail": lambda pod: pod.failed(1, json.dumps({"reason": "UserError", "message": "boom"})),
-        }
-        for index in range(job["spec"]["parallelism"]):
-            pod: Pod = builders[fate](a_pod(job, index))
-            self.server.put(pod.obj())
-        self._add(job, {"": {"succeed": "SuccessCriteriaMet", "fail": "FailureTarget"}.get(fate, "")})
-
-    def _add(self, job: Obj, follows: dict[str, str]) -> None:
-        """Add the condition that follows the last one."""
-        kind = follows.get((_conditions(job) or [""])[-1])
-        if kind:
-            builder = a_job(self.server.objects[ME])
-            builder._obj = json.loads(json.dumps(job))
-            self.server.put(builder.condition(kind, since=self.seconds, reason="ByController").obj())
+                self.jobs.work(job, fate)
 
     # what must be true at any moment
 
     def _check_write(self, verb: str, obj: Obj) -> None:
-        """No run is called lost while its Job is there, wherever the watches are."""
-        run = obj["status"].get("run", {}) if verb == "status" else {}
+        """What no write may do, wherever the watches are."""
+        known = self.server.objects.get((obj["kind"], obj["metadata"]["name"]), {})
+        if verb == "status":
+            self._check_status(obj, known.get("status", {}).get("run"), obj["status"].get("run", {}))
+        if verb == "patch" and "suspend" in obj["spec"]:
+            assert QUEUE not in known["metadata"]["labels"], "the queue's to say"
+        if verb == "patch" and "activeDeadlineSeconds" in obj["spec"]:
+            assert self._is_behind(known), "only what the status has left behind is stopped"
+        if verb == "delete" and obj["kind"] == "Pod":
+            node = self.life.index.snapshot(Key("ModelTraining", "team", "digits")).nodes.get(obj["spec"]["nodeName"])
+            assert node is None or "Ready" not in conditions(node), "its Node can end it"
+
+    def _check_status(self, obj: Obj, before: Obj | None, run: Obj) -> None:
+        """No run is called lost while its Job is there; attempts have no gaps; nothing fails beyond its budget."""
         if run.get("state") == "Lost":
             job = self.server.objects.get(("Job", run["job"]))
             assert job is None or job["metadata"]["ownerReferences"][0]["uid"] != obj["metadata"]["uid"]
+        if before and (before["number"], before["stage"]) == (run["number"], run["stage"]):
+            assert run["attempt"] - before["attempt"] in (0, 1)
+        elif run:
+            assert run["attempt"] == 1
+        over = {cause for cause, times in run.get("failures", {}).items() if times > BUDGETS.get(cause, 10**6)}
+        assert not over or (run["state"] == "Failed" and len(over) == 1)
+        assert all(run["failures"][cause] == BUDGETS[cause] + 1 for cause in over)
+        spent = sum(times for cause, times in run.get("failures", {}).items() if cause != "Preempted")
+        assert run.get("restarts", 0) == spent - len(over) - (
+            run.get("failure", {}).get("cause") in ("Image", "Unschedulable")
+        )
 
     @invariant()
     def no_attempt_is_run_twice(self) -> None:
@@ -177,6 +203,17 @@ class TrainingWorld(World):
         assert number >= last
         assert number == last or last == 0 or (self._uid, last) in self.finished
         self.last_run[self._uid] = number
+
+    def _catch_up(self) -> None:
+        """When all is heard and done, at most one Job can have pods, and none when its run is over or held."""
+        super()._catch_up()
+        if self.server.refuse_jobs or self.life.waiting or any(self.server.streams.values()):
+            return
+        running = [job for job in self._jobs() if active(job)]
+        run = self._status.run
+        soon = any(due <= self.clock().timestamp() + RETRY for due in self.life.timers.values())
+        if not soon and run is not None:
+            assert len(running) <= (0 if run.state.final else 1), [job["metadata"]["name"] for job in running]
 
     @invariant()
     def at_most_one_unfinished_run_has_jobs(self) -> None:
@@ -222,15 +259,26 @@ class TrainingWorld(World):
 
     def _recorded(self, job: Obj) -> bool:
         """True when the status has told of this Job's attempt."""
-        run, labels = self._status.run, job["metadata"]["labels"]
-        number = int(labels["lamplighter.dev/run"])
-        if run is None or number > run.number:
-            return False
-        return number < run.number or labels["lamplighter.dev/stage"] == "train" or run.stage == "package"
+        run = self._status.run
+        return run is not None and (
+            _place(job) < (run.number, _STAGES.index(run.stage), run.attempt)
+            or (job["metadata"]["name"] == run.job and run.not_before is None)
+        )
+
+    def _is_behind(self, job: Obj) -> bool:
+        """True when the status is past this Job."""
+        run = self._status.run
+        assert run is not None
+        return run.state.final or _place(job) < (run.number, _STAGES.index(run.stage), run.attempt)
 
 
-def _conditions(job: Obj) -> list[str]:
-    return [entry["type"] for entry in job.get("status", {}).get("conditions", ())]
+_STAGES = ("train", "package")
+
+
+def _place(job: Obj) -> tuple[int, int, int]:
+    """Run, stage and attempt of a Job, in their order."""
+    labels = {key.removeprefix("lamplighter.dev/"): value for key, value in job["metadata"]["labels"].items()}
+    return int(labels["run"]), _STAGES.index(labels["stage"]), int(labels["attempt"])
 
 
 TestTrainings = TrainingWorld.TestCase

@@ -12,7 +12,7 @@ from tests.unit.convergence.server import Killed, Server
 
 PATIENCE = 20.0
 """Seconds after which the operator does not wait for evidence any more."""
-LATE = ("Job", "ControllerRevision", "Deployment", "Service")
+LATE = ("Job", "ControllerRevision", "Deployment", "Service", "Pod", "Node")
 """Kinds whose listing a new leader may have got before the last writes of the old one."""
 PROFILE = settings(
     max_examples=150,

@@ -8,8 +8,9 @@ from pathlib import Path
 from tests.tools import ROOT
 
 from lamplighter.api.training import RunState
+from lamplighter.training import diagnosis
 
-_REASON = re.compile(r"[A-Z][a-z]+([A-Z]+[a-z]*)*|OOMKilled|GPUFailed")
+_REASON = re.compile(r"[A-Z]+[a-z]+([A-Z]+[a-z]*)*")
 _CALLS = {
     # Calls that take a reason, and where: its position, or the keyword `reason`.
     "TerminalError": 0,
@@ -23,7 +24,10 @@ _CALLS = {
     "fail": 3,
     "Verdict": 1,
     "reason_word": 1,
+    "blame": 1,
 }
+_WORD = "word"
+"""The keyword with which a state is told by something more exact than its name."""
 OPERATOR = ROOT / "operator" / "lamplighter"
 IMAGES = ROOT / "training_images" / "runtime" / "lamplighter_runtime"
 
@@ -38,14 +42,43 @@ def of_runs() -> set[str]:
     return {state.value for state in RunState} | {f"Run{state.value}" for state in RunState if state.final}
 
 
+def of_pods() -> set[str]:
+    """The reasons of termination messages that the operator tells apart, and what it makes of disruptions."""
+    return {*diagnosis._CAUSES, *(reason for _, reason, _ in diagnosis._DISRUPTIONS.values())}
+
+
+def possible() -> set[str]:
+    """All of them."""
+    return of(OPERATOR) | of(IMAGES) | of_runs() | of_pods()
+
+
 def _in(tree: ast.AST) -> Iterator[str]:
     variables: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            variables.setdefault(node.targets[0].id, []).append(node.value)
+        for name, value in _assigned(node):
+            variables.setdefault(name, []).append(value)
     for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == _WORD:
+            yield from _strings(node.value, variables)
+        if isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values, strict=True)
+            fields = {key.value: value for key, value in pairs if isinstance(key, ast.Constant)}
+            if {"cause", "reason"} <= fields.keys():
+                yield from _strings(fields["reason"], variables)
         if isinstance(node, ast.Call) and (argument := _argument(node)) is not None:
             yield from _strings(argument, variables)
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """The variables that a statement sets: one, or several from a tuple."""
+    if not isinstance(node, ast.Assign):
+        return
+    target, value = node.targets[0], node.value
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        pairs = zip(target.elts, value.elts, strict=False)
+        yield from ((name.id, one) for name, one in pairs if isinstance(name, ast.Name))
 
 
 def _argument(call: ast.Call) -> ast.expr | None:

@@ -174,15 +174,15 @@ def test_every_environment_variable_of_the_operator_that_a_page_names_is_a_setti
 
 
 def test_every_reason_that_the_code_can_give_is_explained() -> None:
-    possible = reasons.of(reasons.OPERATOR) | reasons.of(reasons.IMAGES) | reasons.of_runs()
+    possible = reasons.possible()
     assert len(possible) > 30
     # A failed run has the reason of its failure.
     assert possible - {"Failed"} - set(DOCS["failure_modes"].names("Reason")) == set()
 
 
 def test_every_reason_that_is_explained_can_be_given() -> None:
-    kubernetes_own = {"BackoffLimitExceeded", "Evicted"}
-    possible = reasons.of(reasons.OPERATOR) | reasons.of(reasons.IMAGES) | reasons.of_runs()
+    kubernetes_own = {"BackoffLimitExceeded"}
+    possible = reasons.possible()
     assert set(DOCS["failure_modes"].names("Reason")) - possible == kubernetes_own
 
 

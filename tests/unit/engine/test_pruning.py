@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from tests.builders import Scene, a_config_map, a_deployment, a_job, a_pod, a_trained, a_training, a_workload
+from tests.builders import Scene, a_config_map, a_deployment, a_job, a_node, a_pod, a_trained, a_training, a_workload
 from tests.builders.objects import Obj
 from tests.unit.deployment.scenes import with_candidate
 
 from lamplighter.engine.pruning import prune
+from lamplighter.training.view import Options
 
 NOISE: dict[str, Any] = {
     "managedFields": [{"manager": "kubectl"}],
@@ -33,8 +34,21 @@ def training_scenes() -> list[Scene]:
     for scene in (failing, packaging):
         scene.obj = started.obj
     held = Scene(training, a_config_map("code")).settle().edit(suspend=True)
+    lost = Scene(elastic := a_training("digits").nodes(3).elastic(1, 4).obj()).settle()
+    lost.having(*(a_pod(a_job(elastic).obj(), index).on(f"node-{index}").running() for index in range(3)))
+    lost.having(a_node("node-0"), a_node("node-1").silent(), a_node("node-2")).after(60)
+    scaled = Scene(elastic).settle().edit(nodes=4)
+    restarted = Scene(training, a_config_map("code")).settle()
+    restarted.having(job.started(), a_pod(job.obj()).running().disrupted("PreemptionByScheduler")).act()
+    broken = Scene(training, a_config_map("code"), a_node("node-1").broken()).settle()
+    broken.options = Options(bad_node_conditions=frozenset({"GPUUnhealthy"}))
+    broken.having(job.started(), a_pod(job.obj()).on("node-1").running())
+    unhealthy = Scene(training, a_config_map("code")).settle()
+    unhealthy.having(job.started(), a_pod(job.obj()).on("node-1").with_device("Unhealthy"))
+    reporting = Scene(training, a_config_map("code")).settle().hearing(step=7, total=9)
     packaging.obj["status"]["run"] |= {"stage": "package", "job": "digits-1-package-1"}
-    return [Scene(training, a_config_map("code")), started, held, failing, packaging]
+    later = [lost, scaled, restarted, broken, unhealthy, reporting]
+    return [Scene(training, a_config_map("code")), started, held, failing, packaging, *later]
 
 
 def deployment_scenes() -> list[Scene]:
@@ -51,7 +65,8 @@ def deployment_scenes() -> list[Scene]:
 def test_a_plan_from_what_is_kept_is_the_plan_from_everything(scene: Scene) -> None:
     whole = scene.plan()
     kept = Scene(scene.obj)
-    kept.now, kept.related = scene.now, scene.related
+    kept.now, kept.related, kept.report, kept.options = scene.now, scene.related, scene.report, scene.options
+    kept.nodes = None if scene.nodes is None else {name: prune(noisy(node)) for name, node in scene.nodes.items()}
     kept.obj = prune(noisy(scene.obj))
     kept.children = {place: prune(noisy(obj)) for place, obj in scene.children.items()}
     assert kept.plan() == whole
@@ -71,7 +86,7 @@ def test_what_nobody_reads_is_thrown_away() -> None:
 def test_the_pod_template_of_a_job_is_thrown_away() -> None:
     scene = Scene(a_training())
     scene.act()
-    assert prune(scene.child("Job", "digits-1-1"))["spec"] == {"suspend": False, "parallelism": 1, "completions": 1}
+    assert prune(scene.child("Job", "digits-1-1"))["spec"] == {"suspend": False, "parallelism": 1}
 
 
 def test_the_files_of_a_source_copy_are_thrown_away() -> None:

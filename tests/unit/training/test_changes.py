@@ -50,7 +50,7 @@ def test_a_change_after_the_run_starts_the_next_one_at_once() -> None:
 
 
 def test_a_change_after_a_failed_run_starts_the_next_one() -> None:
-    scene = running().having(a_job(TRAINING).failed(since=-60)).settle()
+    scene = running().having(a_job(TRAINING).failed(), a_pod(a_job(TRAINING).obj()).failed()).settle()
     assert scene.state == "Failed"
     scene.edit(image="mended").settle()
     assert run(scene) == 2

@@ -37,6 +37,31 @@ FULL = (
         },
     )
 )
+PLACED = (
+    a_training("digits")
+    .nodes(2)
+    .queued("team-gpus")
+    .may_fail(hangTimeout="15m", startTimeout="90m")
+    .spec(
+        procsPerNode=8,
+        priorityClassName="high",
+        topology={"colocate": "topology.kubernetes.io/zone", "spread": "kubernetes.io/hostname"},
+        gangScheduling={
+            "schedulerName": "volcano",
+            "labels": {"scheduling.x-k8s.io/pod-group": "{job}"},
+            "annotations": {"scheduling.k8s.io/group-name": "{job}", "example.com/min-members": "{nodes}"},
+        },
+        rdma={"resourceName": "rdma/hca", "count": 4},
+        resourceClaims=[
+            {"name": "gpus", "resourceClaimTemplateName": "eight-gpus"},
+            {"name": "fabric", "resourceClaimName": "shared-fabric"},
+        ],
+        checkpoint={"every": "90s", "keep": 5},
+        progress={"fromOutput": True},
+        activeDeadline="7d",
+    )
+)
+ELASTIC = a_training("digits").nodes(3).elastic(2, 4)
 SCRIPT_IN_THE_IMAGE = a_training("digits").spec(output={"claimName": "shared"})
 
 
@@ -57,6 +82,8 @@ def created(training: Training, *around: Obj) -> list[Obj]:
         ("claim-of-the-users", SCRIPT_IN_THE_IMAGE),
         ("suspended", a_training("digits").suspended()),
         ("full", FULL),
+        ("placed", PLACED),
+        ("elastic", ELASTIC),
     ],
 )
 def test_what_is_created_is_as_reviewed(name: str, training: Training) -> None:

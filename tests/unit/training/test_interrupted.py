@@ -1,7 +1,7 @@
 """A start or a step that was cut short by the death of the operator, or by a refusal, and what changed meanwhile."""
 
 import pytest
-from tests.builders import Scene, a_config_map, a_job, a_training
+from tests.builders import Scene, a_config_map, a_job, a_pod, a_training
 
 from lamplighter.core.objects import Ref
 
@@ -122,3 +122,93 @@ def test_a_restart_that_was_cut_short_goes_on() -> None:
     assert scene.names("Job") == ["digits-1-1", "digits-2-1"]
     scene.settle()
     assert (run(scene), scene.names("Job")) == (2, ["digits-2-1"])
+
+
+# a restart of the gang that is cut short
+
+
+def failed(training: object = TRAINING) -> Scene:
+    """A scene in which the first attempt ran and lost a pod."""
+    scene = Scene(training, a_config_map("code")).settle()
+    job = a_job(scene.obj).started()
+    return scene.having(job, a_pod(job.obj()).disrupted("DeletionByPodGC"))
+
+
+@pytest.mark.parametrize("writes", range(4))  # Job, Service; status
+def test_a_restart_that_was_cut_short_ends_as_if_nothing_had_happened(writes: int) -> None:
+    undisturbed = failed().settle()
+    scene = failed()
+    scene.act(writes)
+    scene.settle()
+    assert sorted(scene.children) == sorted(undisturbed.children)
+    assert scene.names("Job") == ["digits-1-1", "digits-1-2"]
+    assert scene.obj["status"] == undisturbed.obj["status"]
+
+
+@pytest.mark.parametrize("writes", range(4))  # Job, Service; status
+def test_a_pause_whose_end_was_cut_short_ends_as_if_nothing_had_happened(writes: int) -> None:
+    def paused() -> Scene:
+        scene = failed().settle()
+        job = a_job(scene.obj, attempt=2).started()
+        scene.having(job, a_pod(job.obj()).disrupted("DeletionByPodGC")).settle()
+        assert scene.state == "Restarting"
+        return scene.after(10)
+
+    undisturbed, scene = paused().settle(), paused()
+    scene.act(writes)
+    scene.settle()
+    assert sorted(scene.children) == sorted(undisturbed.children)
+    assert scene.obj["status"] == undisturbed.obj["status"]
+
+
+@pytest.mark.parametrize("writes", range(3))
+@pytest.mark.parametrize("change", [{"suspend": True}, {"failurePolicy": {"maxInfrastructureRestarts": 0}}], ids=str)
+def test_what_is_wanted_after_a_death_in_a_restart_makes_no_attempt_twice(
+    writes: int, change: dict[str, object]
+) -> None:
+    scene = failed()
+    scene.act(writes)
+    scene.edit(**change).settle()
+    active = [name for name in scene.names("Job") if is_active(scene, name)]
+    assert active == []
+    if "suspend" in change:
+        scene.edit(suspend=False).settle()
+        assert scene.run["attempt"] == 2
+        assert [name for name in scene.names("Job") if is_active(scene, name)] == ["digits-1-2"]
+    else:
+        assert scene.state == "Failed"
+
+
+def is_active(scene: Scene, name: str) -> bool:
+    """Whether a Job may make pods."""
+    spec = scene.child("Job", name)["spec"]
+    return not spec["suspend"] and "activeDeadlineSeconds" not in spec
+
+
+def test_the_job_of_the_next_attempt_is_read_before_another_is_made() -> None:
+    scene = failed()
+    scene.act()
+    job = scene.child("Job", "digits-1-2")
+    scene.without("Job", "digits-1-2")  # the watch is behind
+    assert scene.reads == [Ref("Job", "team", "digits-1-2")]
+    scene.related["Job", "digits-1-2"] = job
+    assert not any(scene.plan().create)
+
+
+@pytest.mark.parametrize("writes", range(3))  # status, then the stop of the Job
+def test_an_end_by_a_pods_word_that_was_cut_short_stops_the_job(writes: int) -> None:
+    scene = Scene(TRAINING, a_config_map("code")).settle()
+    job = a_job(TRAINING).started()
+    scene.having(job, a_pod(job.obj()).failed(1, "ValueError: boom")).act(writes)
+    scene.settle()
+    assert scene.state == "Failed"
+    assert not is_active(scene, "digits-1-1")
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_a_queued_attempt_that_the_user_ends_is_ended_once(writes: int) -> None:
+    scene = Scene(a_training("digits").queued()).settle().edit(suspend=True)
+    for _ in range(3):
+        scene.act(writes)
+    scene.settle()
+    assert (scene.state, scene.run["attempt"], scene.names("Job")) == ("Suspended", 2, [])

@@ -18,7 +18,7 @@ TRAINING = a_training("digits").nodes(2).with_source("code").packaged().obj()
 class NextSpec(TrainingSpec):
     """A spec with a field that did not exist when the objects were made."""
 
-    elastic: bool = True
+    hibernate: bool = True
     budgets: dict[str, int] = Field(default_factory=lambda: {"infrastructure": 3})
 
 
@@ -63,7 +63,28 @@ def finished() -> Scene:
     return packaging().having(job, a_pod(job.obj()).succeeded(sha256="a" * 64)).settle()
 
 
-@pytest.mark.parametrize("scene", [running(), packaging(), finished()], ids=["running", "packaging", "finished"])
+def restarted() -> Scene:
+    """The second attempt runs."""
+    scene = running().having(a_pod(a_job(TRAINING).obj()).disrupted("DeletionByPodGC")).settle()
+    return scene.having(*(a_pod(a_job(TRAINING, attempt=2).obj(), index).running() for index in (0, 1))).settle()
+
+
+def elastic() -> Scene:
+    """Two of three pods of an elastic gang run."""
+    training = a_training("digits").nodes(3).elastic(2, 4).obj()
+    scene = Scene(training).settle()
+    return scene.having(*(a_pod(a_job(training).obj(), index).running() for index in (0, 1))).settle()
+
+
+def suspended() -> Scene:
+    """The user holds the run."""
+    return running().edit(suspend=True).settle()
+
+
+SCENES = {made.__name__: made() for made in (running, packaging, finished, restarted, elastic, suspended)}
+
+
+@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 @pytest.mark.usefixtures("next_version")
 def test_over_running_objects_it_writes_nothing(scene: Scene) -> None:
     made = scene.plan()

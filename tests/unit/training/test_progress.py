@@ -46,10 +46,11 @@ def test_one_running_pod_of_two_is_not_a_running_run() -> None:
     assert scene.state == "Pending"
 
 
-def test_a_pod_that_failed_does_not_make_the_run_pending_again() -> None:
+def test_a_pod_that_saw_another_go_does_not_make_the_run_pending_again() -> None:
     scene = started().having(*(a_pod(TRAIN.obj(), index).running() for index in (0, 1))).settle()
-    scene.having(a_pod(TRAIN.obj(), 0).failed())
+    scene.having(a_pod(TRAIN.obj(), 0).told(1, reason="PeerLost", message="closed by peer"))
     assert scene.plan().empty
+    assert scene.plan().requeue_after == 1
 
 
 def test_pods_of_another_stage_or_attempt_do_not_count() -> None:
@@ -158,6 +159,9 @@ def test_a_run_that_packaged_its_model_succeeds_with_uri_and_digest() -> None:
         "artifact": artifact,
         "startTime": at(),
         "completionTime": at(),
+        "restarts": 0,
+        "executions": 0,
+        "metrics": {},
     }
     assert scene.obj["status"]["history"] == [scene.obj["status"]["latest"]]
     assert scene.told("Ready") == ("True", "Succeeded", f"run 1 succeeded: {artifact['uri']}, sha256 {SHA}")

@@ -29,6 +29,13 @@ def test_the_status_names_run_stage_attempt_job_volume_and_folder() -> None:
         "claimName": "digits-models",
         "path": f"digits-{uid[:8]}/run-1",
         "startTime": at(),
+        "attemptStartTime": at(),
+        "executions": 0,
+        "restarts": 0,
+        "failures": {},
+        "failuresInARow": 0,
+        "avoidedNodes": [],
+        "suspendedSeconds": 0,
     }
 
 

@@ -90,7 +90,8 @@ def test_the_latest_model_is_remembered_beyond_the_history() -> None:
     scene = Scene(training).settle().having(a_job(training).succeeded()).settle()
     package = a_job(training, stage="package").succeeded()
     scene.having(package, a_pod(package.obj()).succeeded(sha256="a" * 64)).settle()
-    scene.annotate(retrain="2").settle().having(a_job(training, run=2).failed(since=-60)).settle()
+    job = a_job(training, run=2)
+    scene.annotate(retrain="2").settle().having(job.failed(), a_pod(job.obj()).failed()).settle()
     assert [entry["run"] for entry in scene.obj["status"]["history"]] == [2]
     assert scene.obj["status"]["latest"]["run"] == 1
 

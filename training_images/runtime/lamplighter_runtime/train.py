@@ -79,7 +79,7 @@ def _train(
 ) -> tuple[Ending | None, dict[str, Any]]:
     kills_before = memory.oom_kills()
     # A Unix socket's path holds 107 bytes: a deep TMPDIR could be too long.
-    short = "/tmp" if os.access("/tmp", os.W_OK) else None
+    short = "/tmp" if os.access("/tmp", os.W_OK) else None  # noqa: S108 (mkdtemp makes its own folder there)
     with tempfile.TemporaryDirectory(prefix="lamplighter-", dir=short) as scratch:
         supervisor = Supervisor(environ, Path(scratch), stop)
         code = supervisor.run(arguments)

@@ -1,0 +1,418 @@
+"""After a failure: the next attempt, within the budget of the cause, and not too soon."""
+
+import pytest
+from tests.builders import Scene, a_job, a_training, at, later
+from tests.builders.pods import Pod
+from tests.unit.training.gangs import GANG, created, job, pod, running, runs
+
+ENDS = {
+    "UserError": lambda one: one.failed(1, "ValueError: boom"),
+    "OutOfMemory": lambda one: one.oom_killed(),
+    "Hang": lambda one: one.told(75, reason="Hang", message="rank 0 is silent"),
+    "Infrastructure": lambda one: one.disrupted("DeletionByPodGC"),
+    "Hardware": lambda one: one.told(1, reason="GPUFailed", message="Xid 79"),
+    "Preempted": lambda one: one.disrupted("PreemptionByScheduler"),
+}
+FIELD = {
+    "UserError": "maxRestarts",
+    "OutOfMemory": "maxRestarts",
+    "Hang": "maxHangRestarts",
+    "Infrastructure": "maxInfrastructureRestarts",
+    "Hardware": "maxInfrastructureRestarts",
+}
+AT_ONCE = {"backoff": {"initial": "0s"}}
+
+
+def fails(scene: Scene, cause: str, now: float = 0.0) -> Scene:
+    """The current attempt runs, and fails at this moment."""
+    attempt = scene.run["attempt"]
+    runs(scene.after(now), attempt, since=now)
+    its_pod: Pod = ENDS[cause](pod(0, attempt, scene.obj).running())
+    scene.having(its_pod).act()
+    return scene
+
+
+def test_the_next_attempt_gets_a_job_and_a_service_of_its_own() -> None:
+    scene = fails(created(), "Infrastructure")
+    assert scene.names("Job") == ["digits-1-1", "digits-1-2"]
+    assert scene.names("Service") == ["digits-1-1", "digits-1-2"]
+    assert scene.child("Job", "digits-1-2")["metadata"]["labels"]["lamplighter.dev/attempt"] == "2"
+
+
+def test_the_next_attempt_writes_checkpoints_and_logs_to_folders_of_its_own() -> None:
+    scene = fails(created(), "Infrastructure")
+    (container,) = scene.child("Job", "digits-1-2")["spec"]["template"]["spec"]["containers"]
+    environment = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert environment["LAMPLIGHTER_CHECKPOINT_DIR"] == "/lamplighter/output/checkpoints/attempt-2"
+    assert environment["LAMPLIGHTER_LOG_DIR"] == "/lamplighter/output/logs/attempt-2"
+    assert environment["PET_MASTER_ADDR"] == "digits-1-2-0.digits-1-2.team.svc"
+
+
+def test_a_restart_is_told_of_with_its_cause() -> None:
+    scene = running().having(pod(0).running().disrupted("DeletionByPodGC"))
+    plan = scene.act()
+    said = "attempt 1 ended with NodeLost: pod digits-1-1-0-x7k2p was removed because its Node is gone."
+    assert [(event.type, event.reason, event.message) for event in plan.events] == [
+        ("Warning", "Restarting", f"{said}. Attempt 2 follows")
+    ]
+    assert scene.told("Ready")[2] == f"run 1, stage train, attempt 2: its Job was created, {said}"
+    assert (scene.state, scene.told("Reconciling")[0], scene.told("Stalled")[0]) == ("Pending", "True", "False")
+
+
+def test_a_preemption_is_no_warning() -> None:
+    scene = running().having(pod(0).running().disrupted("PreemptionByScheduler"))
+    assert [event.type for event in scene.act().events] == ["Normal"]
+
+
+def test_the_status_counts_what_happened() -> None:
+    scene = fails(fails(created(), "Infrastructure"), "Preempted")
+    run = scene.run
+    assert (run["attempt"], run["restarts"], run["failures"]) == (3, 1, {"Infrastructure": 1, "Preempted": 1})
+    assert run["lastFailure"]["attempt"] == 2
+    assert run["job"] == "digits-1-3"
+
+
+def test_every_start_of_the_pods_is_an_execution_whatever_it_is_for() -> None:
+    scene = running()
+    assert scene.run["executions"] == 1
+    scene.edit(suspend=True).settle()
+    scene.having(job().suspended()).settle().edit(suspend=False).settle()
+    runs(scene.after(60), since=60)
+    assert (scene.run["executions"], scene.run["restarts"], scene.run["attempt"]) == (2, 0, 1)
+    fails(scene, "Infrastructure", now=90)
+    runs(scene, 2, since=90)
+    assert (scene.run["executions"], scene.run["restarts"], scene.run["attempt"]) == (4, 1, 2)
+
+
+@pytest.mark.parametrize(("cause", "field"), FIELD.items())
+def test_each_cause_has_its_budget(cause: str, field: str) -> None:
+    scene = created(a_training("digits").nodes(2).may_fail(**{field: 2}, **AT_ONCE))
+    for attempt in (1, 2):
+        assert fails(scene, cause).run["attempt"] == attempt + 1
+    fails(scene, cause)
+    assert scene.state == "Failed"
+    assert scene.run["failure"]["cause"] == cause
+    assert f"{cause} ended 3 attempts; spec.failurePolicy.{field} is 2. " in scene.told("Ready")[2]
+    assert scene.run["restarts"] == 2
+
+
+@pytest.mark.parametrize(
+    ("cause", "budget"), [("UserError", 0), ("OutOfMemory", 0), ("Hang", 3), ("Infrastructure", 20), ("Hardware", 20)]
+)
+def test_the_budgets_have_defaults(cause: str, budget: int) -> None:
+    scene = created()
+    scene.obj["status"]["run"]["failures"] = {cause: budget}
+    assert fails(scene, cause).state == "Failed"
+    if budget:
+        scene = created()
+        scene.obj["status"]["run"]["failures"] = {cause: budget - 1}
+        assert fails(scene, cause).run["attempt"] == 2
+
+
+@pytest.mark.parametrize(("cause", "other"), [("UserError", "OutOfMemory"), ("Infrastructure", "Hardware")])
+def test_causes_with_the_same_limit_are_counted_apart(cause: str, other: str) -> None:
+    scene = created(a_training("digits").nodes(2).may_fail(**{FIELD[cause]: 1}, **AT_ONCE))
+    assert fails(fails(scene, cause), other).run["attempt"] == 3
+
+
+def test_preemption_spends_nothing_however_often_it_comes() -> None:
+    scene = created(a_training("digits").nodes(2).may_fail(maxRestarts=0, maxInfrastructureRestarts=0, **AT_ONCE))
+    for attempt in range(1, 6):
+        assert fails(scene, "Preempted").run["attempt"] == attempt + 1
+    assert scene.run["restarts"] == 0
+
+
+def test_a_budget_that_is_raised_counts_at_once() -> None:
+    scene = running().edit(failurePolicy={"maxRestarts": 1})
+    assert fails(scene, "UserError").run["attempt"] == 2
+    assert scene.run["number"] == 1
+
+
+@pytest.mark.parametrize(
+    ("cause", "advice"),
+    [
+        ("UserError", "Correct the script or its arguments: a changed spec starts the next run"),
+        ("Hang", "raise spec.failurePolicy.hangTimeout if it was only slow"),
+        ("Infrastructure", "ask for a new run with the annotation lamplighter.dev/retrain"),
+        ("Hardware", "Have the Nodes repaired"),
+    ],
+)
+def test_the_last_sentence_says_what_to_do(cause: str, advice: str) -> None:
+    scene = created(a_training("digits").nodes(2).may_fail(**{FIELD[cause]: 0}))
+    assert advice in fails(scene, cause).told("Ready")[2]
+    assert "ended 1 attempts" not in scene.told("Ready")[2]
+
+
+def paused(failures: int, **backoff: str) -> Scene:
+    """A scene in which so many attempts failed one after the other, each as soon as it ran."""
+    scene = created(a_training("digits").nodes(2).may_fail(backoff=backoff))
+    now = 0.0
+    for _ in range(failures - 1):
+        fails(scene, "Infrastructure", now)
+        now += scene.plan().requeue_after or 0.0
+        scene.after(now).settle()
+    return fails(scene, "Infrastructure", now).settle()
+
+
+def test_the_first_failure_is_answered_at_once() -> None:
+    scene = paused(1)
+    assert scene.names("Job") == ["digits-1-1", "digits-1-2"]
+    assert "notBefore" not in scene.run
+
+
+@pytest.mark.parametrize(("failures", "pause"), [(2, 10), (3, 20), (4, 40), (5, 60), (6, 60)])
+def test_each_further_failure_in_a_row_doubles_the_pause_up_to_the_longest(failures: int, pause: int) -> None:
+    scene = paused(failures, max="1m")
+    assert scene.waits() == pause
+    assert (scene.run["failuresInARow"], scene.run["attempt"]) == (failures, failures + 1)
+    assert f"digits-1-{failures + 1}" not in scene.names("Job")
+
+
+def test_during_the_pause_the_state_says_so() -> None:
+    scene = paused(2)
+    assert (scene.state, scene.told("Reconciling")[:2]) == ("Restarting", ("True", "Restarting"))
+    assert scene.run["notBefore"] == at(10)
+    assert f"attempt 3: restarts at {at(10)}, attempt 2 ended with NodeLost: " in scene.told("Ready")[2]
+
+
+def test_the_job_is_made_when_the_pause_is_over_and_not_before() -> None:
+    scene = paused(2).after(9)
+    assert scene.waits() == 1
+    scene.after(10).settle()
+    assert scene.names("Job") == ["digits-1-1", "digits-1-2", "digits-1-3"]
+    assert ("notBefore" not in scene.run, scene.run["attemptStartTime"]) == (True, at(10))
+
+
+def test_an_attempt_that_ran_longer_than_the_longest_pause_begins_a_new_row() -> None:
+    scene = fails(created(), "Infrastructure")
+    runs(scene, 2)
+    scene.after(601).having(pod(0, 2).running().disrupted("DeletionByPodGC")).act()
+    assert (scene.run["failuresInARow"], "notBefore" in scene.run) == (1, False)
+
+
+@pytest.mark.parametrize("forever", ["99999999d", "99999999d" * 4])
+def test_a_pause_may_be_as_long_as_the_api_lets_it(forever: str) -> None:
+    scene = paused(2, initial=forever, max=forever)
+    assert scene.waits() == 365 * 86400
+
+
+def test_a_broken_node_is_avoided_by_every_further_attempt() -> None:
+    scene = fails(fails(created(a_training("digits").nodes(2).may_fail(**AT_ONCE)), "Hardware"), "Infrastructure")
+    assert scene.run["avoidedNodes"] == ["node-0"]
+    affinity = scene.child("Job", "digits-1-3")["spec"]["template"]["spec"]["affinity"]
+    assert affinity == {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [
+                    {"matchFields": [{"key": "metadata.name", "operator": "NotIn", "values": ["node-0"]}]}
+                ]
+            }
+        }
+    }
+
+
+def test_only_broken_hardware_is_avoided() -> None:
+    assert fails(created(), "Infrastructure").run["avoidedNodes"] == []
+
+
+def test_a_node_is_avoided_once_and_only_the_newest_are_remembered() -> None:
+    scene = created()
+    scene.obj["status"]["run"]["avoidedNodes"] = [f"old-{number}" for number in range(64)]
+    fails(scene, "Hardware")
+    assert scene.run["avoidedNodes"] == [*(f"old-{number}" for number in range(1, 64)), "node-0"]
+
+
+def test_whom_the_scheduler_finds_no_node_for_is_told_which_are_avoided() -> None:
+    scene = fails(created(), "Hardware")
+    scene.having(*(pod(index).failed() for index in (0, 1)), pod(0, 2).unschedulable("no node")).settle()
+    assert scene.told("Ready")[2].endswith("no node Avoided for broken hardware: node-0")
+
+
+def test_the_next_run_starts_with_a_clean_sheet() -> None:
+    scene = fails(created(), "Hardware")
+    job_2 = job(2).started().succeeded()
+    scene.having(job_2).settle().annotate(retrain="1").settle()
+    run = scene.run
+    assert (run["number"], run["restarts"], run["failures"], run["avoidedNodes"]) == (2, 0, {}, [])
+    assert "lastFailure" not in run
+
+
+def test_the_history_counts_restarts_and_executions() -> None:
+    scene = runs(fails(created(), "Infrastructure"), 2)
+    scene.having(job(2).started().succeeded()).settle()
+    (record,) = scene.obj["status"]["history"]
+    assert (record["state"], record["restarts"], record["executions"]) == ("Succeeded", 1, 2)
+
+
+def test_a_package_stage_that_is_lost_is_packaged_again() -> None:
+    training = a_training("digits").packaged()
+    scene = created(training).having(a_job(training.obj()).succeeded()).settle()
+    package = a_job(training.obj(), stage="package")
+    scene.having(package.started().failing(since=-60)).act()
+    assert (scene.run["stage"], scene.run["attempt"]) == ("package", 2)
+    assert scene.names("Job") == ["digits-1-1", "digits-1-package-1", "digits-1-package-2"]
+    assert scene.state == "PackagePending"
+
+
+# stopping what an attempt leaves behind
+
+
+def stopped(scene: Scene) -> list[str]:
+    """The Jobs that are stopped now, and that by nothing but their deadline."""
+    patches = [patch for patch in scene.plan().patch if "activeDeadlineSeconds" in patch["spec"]]
+    assert all(patch["spec"] == {"activeDeadlineSeconds": 1} for patch in patches)
+    assert all(patch["metadata"]["uid"] for patch in patches)
+    return [patch["metadata"]["name"] for patch in patches]
+
+
+def test_the_job_of_an_attempt_that_is_over_is_stopped_when_the_status_says_so() -> None:
+    scene = running().having(pod(0).running().disrupted("DeletionByPodGC"))
+    assert stopped(scene) == []
+    scene.act()
+    assert stopped(scene) == ["digits-1-1"]
+    assert scene.plan().delete == ()
+
+
+def test_a_job_is_stopped_once() -> None:
+    scene = fails(created(), "Infrastructure").settle()
+    assert stopped(scene) == []
+
+
+@pytest.mark.parametrize("over", ["Failed", "FailureTarget", "Complete", "SuccessCriteriaMet"])
+def test_a_job_that_is_over_by_itself_is_left_alone(over: str) -> None:
+    scene = fails(created(), "Infrastructure").having(job().condition(over))
+    assert (stopped(scene), scene.plan().delete) == ([], ())
+
+
+def test_a_suspended_job_that_is_left_behind_is_deleted_since_a_queue_may_start_it() -> None:
+    scene = fails(created(), "Infrastructure").having(job().suspended())
+    assert stopped(scene) == []
+    assert [ref.name for ref in scene.plan().delete] == ["digits-1-1"]
+
+
+def test_the_job_of_a_run_that_failed_by_a_pods_word_is_stopped() -> None:
+    scene = fails(created(), "UserError")
+    assert scene.state == "Failed"
+    assert stopped(scene) == ["digits-1-1"]
+
+
+def test_a_newer_attempts_job_that_the_status_does_not_tell_of_is_left_alone() -> None:
+    scene = running().having(pod(0).running().disrupted("DeletionByPodGC"))
+    scene.act(writes=1)  # the Job of attempt 2, and then we died
+    assert (scene.run["attempt"], scene.names("Job")) == (1, ["digits-1-1", "digits-1-2"])
+    assert (stopped(scene), scene.plan().delete) == ([], ())
+
+
+def test_the_jobs_of_all_attempts_stay_to_be_looked_at_and_go_together() -> None:
+    scene = runs(fails(created(), "Infrastructure"), 2).having(job(2).started().succeeded()).settle()
+    assert scene.names("Job") == ["digits-1-1", "digits-1-2"]
+    assert scene.after(86400).settle().names("Job") == []
+
+
+# a start that does not come
+
+
+def starting(since: float = 0.0, **more: object) -> Scene:
+    """A scene in which the pods may take ten minutes to start, and one does not."""
+    training = a_training("digits").nodes(2).may_fail(startTimeout="10m").spec(**more)
+    scene = created(training)
+    return scene.having(job(training=training.obj()).started(since), pod(0, training=training.obj()).running())
+
+
+def test_without_a_limit_pods_may_take_for_ever_to_start() -> None:
+    scene = created().having(job().started(), pod(0).unschedulable()).settle()
+    assert scene.after(10**7).waits() is None
+
+
+def test_a_gang_that_does_not_start_in_time_ends_the_run() -> None:
+    scene = starting().settle()
+    assert scene.after(599).waits() == 1
+    scene.after(600).act()
+    failure = scene.run["failure"]
+    assert (failure["cause"], failure["reason"]) == ("Unschedulable", "StartTimeout")
+    assert failure["message"] == (
+        "only 1 of 2 pods ran within spec.failurePolicy.startTimeout, 10m. "
+        "Ask for less, or add Nodes; spec.failurePolicy.startTimeout says how long to wait"
+    )
+
+
+@pytest.mark.parametrize(
+    ("its_pod", "cause", "reason"),
+    [
+        (pod(1).unschedulable("x" * 9000), "Unschedulable", "Unschedulable"),
+        (pod(1).waiting("ImagePullBackOff", "not found"), "Image", "ImagePullFailed"),
+        (pod(1).waiting("CreateContainerConfigError", 'secret "hub" not found'), "Image", "ContainerConfigError"),
+    ],
+    ids=["room", "image", "configuration"],
+)
+def test_what_kept_it_from_starting_is_the_reason(its_pod: Pod, cause: str, reason: str) -> None:
+    scene = starting().having(its_pod).after(600)
+    scene.act()
+    assert (scene.state, scene.run["failure"]["cause"], scene.run["failure"]["reason"]) == ("Failed", cause, reason)
+
+
+def test_a_gang_that_ran_and_loses_a_pod_has_not_failed_to_start() -> None:
+    scene = starting().having(pod(1).running()).settle()
+    assert scene.state == "Running"
+    scene.after(3600).without("Pod", "digits-1-1-1-x7k2p").act()  # the Job's word is on its way
+    assert (scene.run["state"], scene.run["attempt"]) == ("Pending", 1)
+
+
+def test_time_in_a_queue_is_not_time_to_start() -> None:
+    training = a_training("digits").nodes(2).may_fail(startTimeout="10m").queued()
+    assert created(training).settle().after(10**6).waits() is None
+
+
+def test_pods_that_wait_for_those_of_the_attempt_before_are_not_called_unschedulable() -> None:
+    training = a_training("digits").nodes(2).may_fail(startTimeout="10m")
+    scene = fails(created(training), "Infrastructure")
+    scene.having(job(2, training.obj()).started(), pod(0, 2).unschedulable(), pod(1, 2).unschedulable()).settle()
+    assert scene.state == "Pending"
+    assert scene.told("Ready")[2].endswith("attempt 2: waiting for 2 pods of earlier attempts to end")
+    assert scene.after(10**6).waits() is None
+    scene.having(pod(0).failed(), pod(1).failed()).after(60).settle()
+    assert scene.state == "Unschedulable"
+
+
+# a run that takes too long
+
+
+def test_a_run_that_takes_too_long_ends() -> None:
+    scene = created(a_training("digits").nodes(2).spec(activeDeadline="1h"))
+    runs(scene)
+    assert scene.after(3599).waits() == 1
+    plan = scene.after(3600).act()
+    failure = scene.run["failure"]
+    assert (failure["cause"], failure["reason"]) == ("Deadline", "DeadlineExceeded")
+    assert failure["message"].startswith("the run took longer than spec.activeDeadline, 1h. Raise spec.activeDeadline")
+    assert [event.reason for event in plan.events] == ["RunFailed"]
+    assert stopped(scene) == ["digits-1-1"]
+
+
+def test_restarts_and_pauses_count_for_the_deadline() -> None:
+    scene = paused(2).edit(activeDeadline="5s")
+    scene.after(6).act()
+    assert scene.run["failure"]["reason"] == "DeadlineExceeded"
+
+
+def test_suspended_time_does_not_count_for_the_deadline() -> None:
+    scene = runs(created(a_training("digits").nodes(2).spec(activeDeadline="1h")))
+    scene.after(1000).edit(suspend=True).settle()
+    assert scene.after(10**6).waits() is None
+    scene.after(10**6 + 1000).edit(suspend=False)
+    scene.children = {place: obj for place, obj in scene.children.items() if place[0] != "Pod"}
+    scene.settle()
+    assert scene.run["suspendedSeconds"] == 10**6
+    assert scene.waits() == 2600
+    assert scene.now == later(10**6 + 1000)
+
+
+def test_a_run_that_succeeded_while_nobody_looked_is_not_past_its_deadline() -> None:
+    scene = runs(created(a_training("digits").nodes(2).spec(activeDeadline="1h")))
+    scene.having(job(training=scene.obj).started().succeeded(since=60)).after(7200).act()
+    assert scene.state == "Succeeded"
+
+
+def test_a_deadline_that_is_raised_counts_at_once() -> None:
+    scene = runs(created(GANG)).edit(activeDeadline="1h").settle()
+    assert scene.edit(activeDeadline="2h").settle().after(3600).waits() == 3600
