@@ -12,6 +12,7 @@ from lamplighter.core import pods
 from lamplighter.core.naming import ATTEMPT, STAGE, run_number
 from lamplighter.core.objects import Obj, condition, labels, moment, ref
 from lamplighter.core.plan import Plan
+from lamplighter.training import freeze
 from lamplighter.training.diagnosis import lost_for_good
 from lamplighter.training.observe import pods_of
 from lamplighter.training.view import TrainingView
@@ -90,8 +91,9 @@ def _force_after(view: TrainingView, pod: Obj) -> float | None:
         due = moment(deleted) + timedelta(seconds=_FORCE_AFTER)
         return max((due - view.now).total_seconds(), 0.0)
     # The Job of an elastic gang replaces a worker when the lost one is removed, which nobody else does for minutes.
-    elastic = view.spec.elastic is not None and run is not None and not run.state.final
-    return 0.0 if elastic else None
+    under_way = run is not None and not run.state.final and run_number(pod) == run.number
+    frozen = freeze.frozen_spec(view.snapshot, run.number) if run is not None and under_way else None
+    return 0.0 if frozen is not None and frozen.elastic is not None else None
 
 
 def _forgotten(view: TrainingView, revision: Obj) -> bool:

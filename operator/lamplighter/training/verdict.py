@@ -49,7 +49,8 @@ def ended(
         run=run.number,
         state=state,
         artifact=artifact,
-        failure=failure,
+        # A hundred records with their logs would not fit into an object.
+        failure=failure and failure.model_copy(update={"log": []}),
         start_time=run.start_time,
         completion_time=status.run.completion_time,
         restarts=run.restarts,

@@ -137,6 +137,28 @@ class TrainingWorld(World):
         else:
             self.server.put({"silent": node.silent(self.seconds), "broken": node.broken()}.get(how, node).obj())
 
+    @rule(what=st.sampled_from(["suspend", "nodes", "silent", "broken"]), writes=st.integers(0, 3), back=st.booleans())
+    def a_running_gang_is_disturbed(self, what: str, writes: int, back: bool) -> None:
+        self._catch_up()
+        self._finish("run")
+        self._catch_up()
+        spec = self.server.objects[ME]["spec"]
+        if what in ("suspend", "nodes"):
+            before = spec.get(what, False)
+            self.the_spec_is_edited({what: not before if what == "suspend" else 3 - before})
+        else:
+            self.a_node_changes(NODES[0], what)
+        self.life.hear_all()
+        self.the_operator_dies(writes, None)
+        self._catch_up()
+        self.time_passes(15)
+        self._finish("run")
+        self._catch_up()
+        if back and what in ("suspend", "nodes"):
+            self.the_spec_is_edited({what: before})
+        elif back:
+            self.a_node_changes(NODES[0], "ready")
+
     def controllers_finish(self) -> None:
         for job in self.objects("Job"):
             if QUEUE in job["metadata"]["labels"]:

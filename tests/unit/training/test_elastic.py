@@ -6,6 +6,7 @@ from tests.builders.objects import Obj
 from tests.builders.pods import Pod
 from tests.unit.training.gangs import job, runs
 from tests.unit.training.gangs import pod as pod_of
+from tests.unit.training.gangs import running as gang_of_two
 
 ELASTIC = a_training("digits").nodes(3).elastic(2, 4)
 GANG = ELASTIC.obj()
@@ -158,6 +159,11 @@ def test_a_worker_on_a_lost_node_is_removed_by_force_so_that_the_job_replaces_it
     plan = scene.after(15).act()
     assert [(ref.name, ref.force) for ref in plan.delete] == [("digits-1-1-1-x7k2p", True)]
     assert (scene.run["attempt"], scene.run["state"]) == (1, "Running")
+
+
+def test_a_wish_to_be_elastic_is_for_the_next_run() -> None:
+    scene = gang_of_two().edit(elastic={"minNodes": 1, "maxNodes": 4}).having(a_node("node-1").silent()).after(60)
+    assert not any(ref.force for ref in scene.plan().delete)
 
 
 def test_the_first_pod_on_a_lost_node_starts_the_gang_again() -> None:

@@ -58,7 +58,7 @@ def test_a_failed_run_is_remembered_with_its_failure_and_told_of_in_an_event() -
     record = {
         "run": 1,
         "state": "Failed",
-        "failure": failure,
+        "failure": {**failure, "log": []},
         "startTime": at(),
         "completionTime": at(60),
         "restarts": 0,

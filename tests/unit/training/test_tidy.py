@@ -1,5 +1,7 @@
 """What is removed, and when."""
 
+import json
+
 import pytest
 from tests.builders import Scene, a_config_map, a_job, a_pod, a_training
 from tests.builders.objects import Builder, owned_by
@@ -75,6 +77,16 @@ def test_the_history_keeps_as_many_runs_as_it_may() -> None:
         scene.annotate(retrain=str(number)).settle()
         scene.having(a_job(TRAINING, run=number).succeeded()).settle()
     assert [entry["run"] for entry in scene.obj["status"]["history"]] == [3, 4]
+
+
+def test_the_longest_history_of_the_wordiest_failures_fits_into_an_object() -> None:
+    wordy = {"reason": "UserError", "message": "x" * 9000, "tail": ["y" * 600] * 30}
+    scene = Scene(TRAINING, a_config_map("code")).settle()
+    scene.having(a_job(TRAINING).failed(), a_pod(a_job(TRAINING).obj()).told(1, **wordy)).settle()
+    assert scene.run["failure"]["log"] == ["y" * 512] * 20
+    status = scene.obj["status"]
+    status["history"] *= 100
+    assert len(json.dumps(status).encode()) < 2**20
 
 
 def test_what_belongs_to_forgotten_runs_is_deleted() -> None:
