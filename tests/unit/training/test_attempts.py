@@ -2,6 +2,7 @@
 
 import pytest
 from tests.builders import a_job, a_training, at
+from tests.unit.training.gangs import created, fails, job, paused, pod, running, runs, stopped
 
 FIELD = {
     "UserError": "maxRestarts",
