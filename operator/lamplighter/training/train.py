@@ -16,6 +16,8 @@ _GRACE = 30
 """Seconds that Kubernetes gives a pod between SIGTERM and SIGKILL unless its template says otherwise."""
 _PATIENCE_DAYS = 7
 """How long a pod waits for its peers where spec.failurePolicy.startTimeout does not say it."""
+_ELASTIC_MEETING = "last_call_timeout=30,keep_alive_interval=5"
+"""Seconds that a gang with enough members waits for more, and between two signs of life of a member."""
 _LAUNCH = """\
 command -v lamplighter-train >/dev/null 2>&1 && exec lamplighter-train "$@"
 exec python -m torch.distributed.run "$@"
@@ -112,6 +114,8 @@ def _rendezvous(own: StageRun) -> list[Obj]:
             variable("PET_RDZV_BACKEND", "c10d"),
             variable("PET_RDZV_ENDPOINT", f"{host}:{MASTER_PORT}"),
             variable("PET_RDZV_ID", own.job),
+            variable("PET_RDZV_CONF", _ELASTIC_MEETING),
+            {"name": "PET_LOCAL_ADDR", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
             {"name": "PET_NODE_RANK", "valueFrom": {"fieldRef": {"fieldPath": _INDEX}}},
         ]
     common = [variable("PET_NNODES", spec.nodes), variable("PET_MAX_RESTARTS", 0)]

@@ -78,13 +78,7 @@ def _train(
     arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest
 ) -> tuple[Ending | None, dict[str, Any]]:
     kills_before = memory.oom_kills()
-<<<<<<< HEAD
-    # A Unix socket's path holds 107 bytes: a deep TMPDIR could be too long.
-    short = "/tmp" if os.access("/tmp", os.W_OK) else None  # noqa: S108 (mkdtemp makes its own folder there)
-    with tempfile.TemporaryDirectory(prefix="lamplighter-", dir=short) as scratch:
-=======
     with tempfile.TemporaryDirectory(prefix="lamplighter-") as scratch:
->>>>>>> runtime
         supervisor = Supervisor(environ, Path(scratch), stop)
         code = supervisor.run(arguments)
         recorded = torchrun.recorded_error(Path(scratch) / "error.json")
