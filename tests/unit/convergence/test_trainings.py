@@ -178,7 +178,7 @@ class TrainingWorld(World):
         """What no write may do, wherever the watches are."""
         known = self.server.objects.get((obj["kind"], obj["metadata"]["name"]), {})
         if verb == "status":
-            self._check_status(obj, known.get("status", {}).get("run"), obj["status"].get("run", {}))
+            self._check_status(obj, known, obj["status"].get("run", {}))
         if verb == "patch" and "suspend" in obj["spec"]:
             assert QUEUE not in known["metadata"]["labels"], "the queue's to say"
         if verb == "patch" and "activeDeadlineSeconds" in obj["spec"]:
@@ -187,11 +187,14 @@ class TrainingWorld(World):
             node = self.life.index.snapshot(Key("ModelTraining", "team", "digits")).nodes.get(obj["spec"]["nodeName"])
             assert node is None or "Ready" not in conditions(node), "its Node can end it"
 
-    def _check_status(self, obj: Obj, before: Obj | None, run: Obj) -> None:
+    def _check_status(self, obj: Obj, known: Obj, run: Obj) -> None:
         """No run is called lost while its Job is there; attempts have no gaps; nothing fails beyond its budget."""
+        before = known.get("status", {}).get("run")
         if run.get("state") == "Lost":
             job = self.server.objects.get(("Job", run["job"]))
             assert job is None or job["metadata"]["ownerReferences"][0]["uid"] != obj["metadata"]["uid"]
+        if known.get("metadata", {}).get("uid") != obj["metadata"]["uid"]:
+            return  # the server refuses it
         if before and (before["number"], before["stage"]) == (run["number"], run["stage"]):
             assert run["attempt"] - before["attempt"] in (0, 1)
         elif run:
