@@ -21,6 +21,7 @@ ENDS: dict[str, Callable[[Pod], Pod]] = {
 }
 """How a pod can end."""
 FATES = ("create", "run", "succeed", "conclude", *ENDS)
+STAGES = ("train", "package")
 _PACKAGED = {"reason": "Packaged", "sha256": "a" * 64, "sizeBytes": 7}
 
 
@@ -177,3 +178,9 @@ def over(pod: Obj) -> bool:
 def index(pod: Obj) -> int:
     """The pod's index in its Job."""
     return int(pod["metadata"]["labels"][INDEX])
+
+
+def place(job: Obj) -> tuple[int, int, int]:
+    """Run, stage and attempt of a Job, in their order."""
+    labels = {key.removeprefix("lamplighter.dev/"): value for key, value in job["metadata"]["labels"].items()}
+    return int(labels["run"]), STAGES.index(labels["stage"]), int(labels["attempt"])

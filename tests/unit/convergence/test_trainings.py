@@ -5,7 +5,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from tests.builders import a_config_map, a_node, a_training
 from tests.builders.objects import Obj
 from tests.builders.trainings import RETRAIN
-from tests.unit.convergence.jobs import ENDS, FATES, Jobs, active, conditions
+from tests.unit.convergence.jobs import ENDS, FATES, STAGES, Jobs, active, conditions, place
 from tests.unit.convergence.life import RETRY
 from tests.unit.convergence.world import PROFILE, World
 
@@ -14,7 +14,6 @@ from lamplighter.engine.queue import Key
 from lamplighter.training import freeze
 
 ME = ("ModelTraining", "digits")
-FINAL = {state.value for state in RunState if state.final}
 EDITS: tuple[Obj, ...] = (
     {"image": "a"},
     {"image": "b"},
@@ -286,7 +285,7 @@ class TrainingWorld(World):
         """True when the status has told of this Job's attempt."""
         run = self._status.run
         return run is not None and (
-            _place(job) < (run.number, _STAGES.index(run.stage), run.attempt)
+            place(job) < (run.number, STAGES.index(run.stage), run.attempt)
             or (job["metadata"]["name"] == run.job and run.not_before is None)
         )
 
@@ -294,16 +293,7 @@ class TrainingWorld(World):
         """True when the status is past this Job."""
         run = self._status.run
         assert run is not None
-        return run.state.final or _place(job) < (run.number, _STAGES.index(run.stage), run.attempt)
-
-
-_STAGES = ("train", "package")
-
-
-def _place(job: Obj) -> tuple[int, int, int]:
-    """Run, stage and attempt of a Job, in their order."""
-    labels = {key.removeprefix("lamplighter.dev/"): value for key, value in job["metadata"]["labels"].items()}
-    return int(labels["run"]), _STAGES.index(labels["stage"]), int(labels["attempt"])
+        return run.state.final or place(job) < (run.number, STAGES.index(run.stage), run.attempt)
 
 
 TestTrainings = TrainingWorld.TestCase

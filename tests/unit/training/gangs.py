@@ -7,6 +7,14 @@ from tests.builders.trainings import Job, Training
 
 GANG = a_training("digits").nodes(2).obj()
 NODES = ("node-0", "node-1")
+ENDS = {
+    "UserError": lambda one: one.failed(1, "ValueError: boom"),
+    "OutOfMemory": lambda one: one.oom_killed(),
+    "Hang": lambda one: one.told(75, reason="Hang", message="rank 0 is silent"),
+    "Infrastructure": lambda one: one.disrupted("DeletionByPodGC"),
+    "Hardware": lambda one: one.told(1, reason="GPUFailed", message="Xid 79"),
+    "Preempted": lambda one: one.disrupted("PreemptionByScheduler"),
+}
 
 
 def job(attempt: int = 1, training: Obj = GANG, stage: str = "train") -> Job:
@@ -41,3 +49,31 @@ def running(training: Training | Obj = GANG) -> Scene:
 def failing(*around: Pod) -> Scene:
     """A scene in which the first attempt ran, and its Job fails with what these pods tell."""
     return running().having(*around, job().started().failing())
+
+
+def fails(scene: Scene, cause: str, now: float = 0.0) -> Scene:
+    """The current attempt runs, and fails at this moment."""
+    attempt = scene.run["attempt"]
+    runs(scene.after(now), attempt, since=now)
+    its_pod: Pod = ENDS[cause](pod(0, attempt, scene.obj).running())
+    scene.having(its_pod).act()
+    return scene
+
+
+def paused(failures: int, **backoff: str) -> Scene:
+    """A scene in which so many attempts failed one after the other, each as soon as it ran."""
+    scene = created(a_training("digits").nodes(2).may_fail(backoff=backoff))
+    now = 0.0
+    for _ in range(failures - 1):
+        fails(scene, "Infrastructure", now)
+        now += scene.plan().requeue_after or 0.0
+        scene.after(now).settle()
+    return fails(scene, "Infrastructure", now).settle()
+
+
+def stopped(scene: Scene) -> list[str]:
+    """The Jobs that are stopped now, and that by nothing but their deadline."""
+    patches = [patch for patch in scene.plan().patch if "activeDeadlineSeconds" in patch["spec"]]
+    assert all(patch["spec"] == {"activeDeadlineSeconds": 1} for patch in patches)
+    assert all(patch["metadata"]["uid"] for patch in patches)
+    return [patch["metadata"]["name"] for patch in patches]

@@ -1,18 +1,9 @@
 """After a failure: the next attempt, within the budget of the cause, and not too soon."""
 
 import pytest
-from tests.builders import Scene, a_job, a_training, at, later
-from tests.builders.pods import Pod
-from tests.unit.training.gangs import GANG, created, job, pod, running, runs
+from tests.builders import a_job, a_training, at
+from tests.unit.training.gangs import created, fails, job, paused, pod, running, runs
 
-ENDS = {
-    "UserError": lambda one: one.failed(1, "ValueError: boom"),
-    "OutOfMemory": lambda one: one.oom_killed(),
-    "Hang": lambda one: one.told(75, reason="Hang", message="rank 0 is silent"),
-    "Infrastructure": lambda one: one.disrupted("DeletionByPodGC"),
-    "Hardware": lambda one: one.told(1, reason="GPUFailed", message="Xid 79"),
-    "Preempted": lambda one: one.disrupted("PreemptionByScheduler"),
-}
 FIELD = {
     "UserError": "maxRestarts",
     "OutOfMemory": "maxRestarts",
@@ -21,15 +12,6 @@ FIELD = {
     "Hardware": "maxInfrastructureRestarts",
 }
 AT_ONCE = {"backoff": {"initial": "0s"}}
-
-
-def fails(scene: Scene, cause: str, now: float = 0.0) -> Scene:
-    """The current attempt runs, and fails at this moment."""
-    attempt = scene.run["attempt"]
-    runs(scene.after(now), attempt, since=now)
-    its_pod: Pod = ENDS[cause](pod(0, attempt, scene.obj).running())
-    scene.having(its_pod).act()
-    return scene
 
 
 def test_the_next_attempt_gets_a_job_and_a_service_of_its_own() -> None:
@@ -143,17 +125,6 @@ def test_the_last_sentence_says_what_to_do(cause: str, advice: str) -> None:
     assert "ended 1 attempts" not in scene.told("Ready")[2]
 
 
-def paused(failures: int, **backoff: str) -> Scene:
-    """A scene in which so many attempts failed one after the other, each as soon as it ran."""
-    scene = created(a_training("digits").nodes(2).may_fail(backoff=backoff))
-    now = 0.0
-    for _ in range(failures - 1):
-        fails(scene, "Infrastructure", now)
-        now += scene.plan().requeue_after or 0.0
-        scene.after(now).settle()
-    return fails(scene, "Infrastructure", now).settle()
-
-
 def test_the_first_failure_is_answered_at_once() -> None:
     scene = paused(1)
     assert scene.names("Job") == ["digits-1-1", "digits-1-2"]
@@ -252,167 +223,3 @@ def test_a_package_stage_that_is_lost_is_packaged_again() -> None:
     assert (scene.run["stage"], scene.run["attempt"]) == ("package", 2)
     assert scene.names("Job") == ["digits-1-1", "digits-1-package-1", "digits-1-package-2"]
     assert scene.state == "PackagePending"
-
-
-# stopping what an attempt leaves behind
-
-
-def stopped(scene: Scene) -> list[str]:
-    """The Jobs that are stopped now, and that by nothing but their deadline."""
-    patches = [patch for patch in scene.plan().patch if "activeDeadlineSeconds" in patch["spec"]]
-    assert all(patch["spec"] == {"activeDeadlineSeconds": 1} for patch in patches)
-    assert all(patch["metadata"]["uid"] for patch in patches)
-    return [patch["metadata"]["name"] for patch in patches]
-
-
-def test_the_job_of_an_attempt_that_is_over_is_stopped_when_the_status_says_so() -> None:
-    scene = running().having(pod(0).running().disrupted("DeletionByPodGC"))
-    assert stopped(scene) == []
-    scene.act()
-    assert stopped(scene) == ["digits-1-1"]
-    assert scene.plan().delete == ()
-
-
-def test_a_job_is_stopped_once() -> None:
-    scene = fails(created(), "Infrastructure").settle()
-    assert stopped(scene) == []
-
-
-@pytest.mark.parametrize("over", ["Failed", "FailureTarget", "Complete", "SuccessCriteriaMet"])
-def test_a_job_that_is_over_by_itself_is_left_alone(over: str) -> None:
-    scene = fails(created(), "Infrastructure").having(job().condition(over))
-    assert (stopped(scene), scene.plan().delete) == ([], ())
-
-
-def test_a_suspended_job_that_is_left_behind_is_deleted_since_a_queue_may_start_it() -> None:
-    scene = fails(created(), "Infrastructure").having(job().suspended())
-    assert stopped(scene) == []
-    assert [ref.name for ref in scene.plan().delete] == ["digits-1-1"]
-
-
-def test_the_job_of_a_run_that_failed_by_a_pods_word_is_stopped() -> None:
-    scene = fails(created(), "UserError")
-    assert scene.state == "Failed"
-    assert stopped(scene) == ["digits-1-1"]
-
-
-def test_a_newer_attempts_job_that_the_status_does_not_tell_of_is_left_alone() -> None:
-    scene = running().having(pod(0).running().disrupted("DeletionByPodGC"))
-    scene.act(writes=1)  # the Job of attempt 2, and then we died
-    assert (scene.run["attempt"], scene.names("Job")) == (1, ["digits-1-1", "digits-1-2"])
-    assert (stopped(scene), scene.plan().delete) == ([], ())
-
-
-def test_the_jobs_of_all_attempts_stay_to_be_looked_at_and_go_together() -> None:
-    scene = runs(fails(created(), "Infrastructure"), 2).having(job(2).started().succeeded()).settle()
-    assert scene.names("Job") == ["digits-1-1", "digits-1-2"]
-    assert scene.after(86400).settle().names("Job") == []
-
-
-# a start that does not come
-
-
-def starting(since: float = 0.0, **more: object) -> Scene:
-    """A scene in which the pods may take ten minutes to start, and one does not."""
-    training = a_training("digits").nodes(2).may_fail(startTimeout="10m").spec(**more)
-    scene = created(training)
-    return scene.having(job(training=training.obj()).started(since), pod(0, training=training.obj()).running())
-
-
-def test_without_a_limit_pods_may_take_for_ever_to_start() -> None:
-    scene = created().having(job().started(), pod(0).unschedulable()).settle()
-    assert scene.after(10**7).waits() is None
-
-
-def test_a_gang_that_does_not_start_in_time_ends_the_run() -> None:
-    scene = starting().settle()
-    assert scene.after(599).waits() == 1
-    scene.after(600).act()
-    failure = scene.run["failure"]
-    assert (failure["cause"], failure["reason"]) == ("Unschedulable", "StartTimeout")
-    assert failure["message"] == (
-        "only 1 of 2 pods ran within spec.failurePolicy.startTimeout, 10m. "
-        "Ask for less, or add Nodes; spec.failurePolicy.startTimeout says how long to wait"
-    )
-
-
-@pytest.mark.parametrize(
-    ("its_pod", "cause", "reason"),
-    [
-        (pod(1).unschedulable("x" * 9000), "Unschedulable", "Unschedulable"),
-        (pod(1).waiting("ImagePullBackOff", "not found"), "Image", "ImagePullFailed"),
-        (pod(1).waiting("CreateContainerConfigError", 'secret "hub" not found'), "Image", "ContainerConfigError"),
-    ],
-    ids=["room", "image", "configuration"],
-)
-def test_what_kept_it_from_starting_is_the_reason(its_pod: Pod, cause: str, reason: str) -> None:
-    scene = starting().having(its_pod).after(600)
-    scene.act()
-    assert (scene.state, scene.run["failure"]["cause"], scene.run["failure"]["reason"]) == ("Failed", cause, reason)
-
-
-def test_a_gang_that_ran_and_loses_a_pod_has_not_failed_to_start() -> None:
-    scene = starting().having(pod(1).running()).settle()
-    assert scene.state == "Running"
-    scene.after(3600).without("Pod", "digits-1-1-1-x7k2p").act()  # the Job's word is on its way
-    assert (scene.run["state"], scene.run["attempt"]) == ("Pending", 1)
-
-
-def test_time_in_a_queue_is_not_time_to_start() -> None:
-    training = a_training("digits").nodes(2).may_fail(startTimeout="10m").queued()
-    assert created(training).settle().after(10**6).waits() is None
-
-
-def test_pods_that_wait_for_those_of_the_attempt_before_are_not_called_unschedulable() -> None:
-    training = a_training("digits").nodes(2).may_fail(startTimeout="10m")
-    scene = fails(created(training), "Infrastructure")
-    scene.having(job(2, training.obj()).started(), pod(0, 2).unschedulable(), pod(1, 2).unschedulable()).settle()
-    assert scene.state == "Pending"
-    assert scene.told("Ready")[2].endswith("attempt 2: waiting for 2 pods of earlier attempts to end")
-    assert scene.after(10**6).waits() is None
-    scene.having(pod(0).failed(), pod(1).failed()).after(60).settle()
-    assert scene.state == "Unschedulable"
-
-
-# a run that takes too long
-
-
-def test_a_run_that_takes_too_long_ends() -> None:
-    scene = created(a_training("digits").nodes(2).spec(activeDeadline="1h"))
-    runs(scene)
-    assert scene.after(3599).waits() == 1
-    plan = scene.after(3600).act()
-    failure = scene.run["failure"]
-    assert (failure["cause"], failure["reason"]) == ("Deadline", "DeadlineExceeded")
-    assert failure["message"].startswith("the run took longer than spec.activeDeadline, 1h. Raise spec.activeDeadline")
-    assert [event.reason for event in plan.events] == ["RunFailed"]
-    assert stopped(scene) == ["digits-1-1"]
-
-
-def test_restarts_and_pauses_count_for_the_deadline() -> None:
-    scene = paused(2).edit(activeDeadline="5s")
-    scene.after(6).act()
-    assert scene.run["failure"]["reason"] == "DeadlineExceeded"
-
-
-def test_suspended_time_does_not_count_for_the_deadline() -> None:
-    scene = runs(created(a_training("digits").nodes(2).spec(activeDeadline="1h")))
-    scene.after(1000).edit(suspend=True).settle()
-    assert scene.after(10**6).waits() is None
-    scene.after(10**6 + 1000).edit(suspend=False)
-    scene.children = {place: obj for place, obj in scene.children.items() if place[0] != "Pod"}
-    scene.settle()
-    assert scene.run["suspendedSeconds"] == 10**6
-    assert scene.waits() == 2600
-    assert scene.now == later(10**6 + 1000)
-
-
-def test_a_run_that_succeeded_while_nobody_looked_is_not_past_its_deadline() -> None:
-    scene = runs(created(a_training("digits").nodes(2).spec(activeDeadline="1h")))
-    scene.having(job(training=scene.obj).started().succeeded(since=60)).after(7200).act()
-    assert scene.state == "Succeeded"
-
-
-def test_a_deadline_that_is_raised_counts_at_once() -> None:
-    scene = runs(created(GANG)).edit(activeDeadline="1h").settle()
-    assert scene.edit(activeDeadline="2h").settle().after(3600).waits() == 3600
