@@ -21,6 +21,7 @@ ENDS: dict[str, Callable[[Pod], Pod]] = {
 }
 """How a pod can end."""
 FATES = ("create", "run", "succeed", "conclude", *ENDS)
+STAGES = ("train", "package")
 _PACKAGED = {"reason": "Packaged", "sha256": "a" * 64, "sizeBytes": 7}
 
 
@@ -73,13 +74,19 @@ class Jobs:
                 return
             life = sum(index(pod) == missing for pod in self._pods(job)) + 1
             made.add(missing)
-            pod = a_pod(job, missing).pending().created(self._seconds())
-            nodes = self.fits(job)
-            pod = pod.on(nodes[missing % len(nodes)]).status(startTime=self._now) if nodes else pod.unschedulable()
+            pod = a_pod(job, missing).created(self._seconds()).unschedulable()
             self._server.put((pod.replacing(life) if life > 1 else pod).obj())
         for pod in self._pods(job):
             if index(pod) >= job["spec"]["parallelism"]:
                 self._end(pod)
+            elif "nodeName" not in pod["spec"]:
+                self._schedule(job, pod)
+
+    def _schedule(self, job: Obj, pod: Obj) -> None:
+        if nodes := self.fits(job):
+            status = {"phase": "Pending", "startTime": self._now}
+            self._put(pod, lambda one: one.on(nodes[index(pod) % len(nodes)]))
+            self._change(pod, lambda obj: obj.update(status=status))
 
     def _happen(self, job: Obj, fate: str) -> None:
         alive = [pod for pod in self._pods(job) if not over(pod) and self._answers(pod["spec"].get("nodeName"))]
@@ -171,3 +178,9 @@ def over(pod: Obj) -> bool:
 def index(pod: Obj) -> int:
     """The pod's index in its Job."""
     return int(pod["metadata"]["labels"][INDEX])
+
+
+def place(job: Obj) -> tuple[int, int, int]:
+    """Run, stage and attempt of a Job, in their order."""
+    labels = {key.removeprefix("lamplighter.dev/"): value for key, value in job["metadata"]["labels"].items()}
+    return int(labels["run"]), STAGES.index(labels["stage"]), int(labels["attempt"])

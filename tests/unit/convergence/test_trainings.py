@@ -5,7 +5,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from tests.builders import a_config_map, a_node, a_training
 from tests.builders.objects import Obj
 from tests.builders.trainings import RETRAIN
-from tests.unit.convergence.jobs import ENDS, FATES, Jobs, active, conditions
+from tests.unit.convergence.jobs import ENDS, FATES, STAGES, Jobs, active, conditions, place
 from tests.unit.convergence.life import RETRY
 from tests.unit.convergence.world import PROFILE, World
 
@@ -14,7 +14,6 @@ from lamplighter.engine.queue import Key
 from lamplighter.training import freeze
 
 ME = ("ModelTraining", "digits")
-FINAL = {state.value for state in RunState if state.final}
 EDITS: tuple[Obj, ...] = (
     {"image": "a"},
     {"image": "b"},
@@ -178,7 +177,7 @@ class TrainingWorld(World):
         """What no write may do, wherever the watches are."""
         known = self.server.objects.get((obj["kind"], obj["metadata"]["name"]), {})
         if verb == "status":
-            self._check_status(obj, known.get("status", {}).get("run"), obj["status"].get("run", {}))
+            self._check_status(obj, known, obj["status"].get("run", {}))
         if verb == "patch" and "suspend" in obj["spec"]:
             assert QUEUE not in known["metadata"]["labels"], "the queue's to say"
         if verb == "patch" and "activeDeadlineSeconds" in obj["spec"]:
@@ -187,11 +186,14 @@ class TrainingWorld(World):
             node = self.life.index.snapshot(Key("ModelTraining", "team", "digits")).nodes.get(obj["spec"]["nodeName"])
             assert node is None or "Ready" not in conditions(node), "its Node can end it"
 
-    def _check_status(self, obj: Obj, before: Obj | None, run: Obj) -> None:
+    def _check_status(self, obj: Obj, known: Obj, run: Obj) -> None:
         """No run is called lost while its Job is there; attempts have no gaps; nothing fails beyond its budget."""
+        before = known.get("status", {}).get("run")
         if run.get("state") == "Lost":
             job = self.server.objects.get(("Job", run["job"]))
             assert job is None or job["metadata"]["ownerReferences"][0]["uid"] != obj["metadata"]["uid"]
+        if known.get("metadata", {}).get("uid") != obj["metadata"]["uid"]:
+            return  # the server refuses it
         if before and (before["number"], before["stage"]) == (run["number"], run["stage"]):
             assert run["attempt"] - before["attempt"] in (0, 1)
         elif run:
@@ -283,7 +285,7 @@ class TrainingWorld(World):
         """True when the status has told of this Job's attempt."""
         run = self._status.run
         return run is not None and (
-            _place(job) < (run.number, _STAGES.index(run.stage), run.attempt)
+            place(job) < (run.number, STAGES.index(run.stage), run.attempt)
             or (job["metadata"]["name"] == run.job and run.not_before is None)
         )
 
@@ -291,16 +293,7 @@ class TrainingWorld(World):
         """True when the status is past this Job."""
         run = self._status.run
         assert run is not None
-        return run.state.final or _place(job) < (run.number, _STAGES.index(run.stage), run.attempt)
-
-
-_STAGES = ("train", "package")
-
-
-def _place(job: Obj) -> tuple[int, int, int]:
-    """Run, stage and attempt of a Job, in their order."""
-    labels = {key.removeprefix("lamplighter.dev/"): value for key, value in job["metadata"]["labels"].items()}
-    return int(labels["run"]), _STAGES.index(labels["stage"]), int(labels["attempt"])
+        return run.state.final or place(job) < (run.number, STAGES.index(run.stage), run.attempt)
 
 
 TestTrainings = TrainingWorld.TestCase

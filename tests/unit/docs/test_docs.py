@@ -153,6 +153,11 @@ def test_the_page_of_a_kind_names_every_field_of_its_status(kind: Kind) -> None:
     assert {part for path in fields for part in re.split(r"[.\[\]]+", path) if part} - said == set()
 
 
+def test_the_page_of_trainings_names_every_column_of_kubectl() -> None:
+    (training,) = [kind for kind in KINDS if kind.short_name == "mt"]
+    assert DOCS["modeltraining"].names("Column") == [column["name"] for column in training.columns]
+
+
 def test_every_setting_is_in_the_table_with_its_default_and_nothing_else_is() -> None:
     prefix = Settings.model_config["env_prefix"]
     wanted = {}

@@ -60,14 +60,6 @@ def fails(scene: Scene, cause: str, now: float = 0.0) -> Scene:
     return scene
 
 
-def stopped(scene: Scene) -> list[str]:
-    """The Jobs that are stopped now, and that by nothing but their deadline."""
-    patches = [patch for patch in scene.plan().patch if "activeDeadlineSeconds" in patch["spec"]]
-    assert all(patch["spec"] == {"activeDeadlineSeconds": 1} for patch in patches)
-    assert all(patch["metadata"]["uid"] for patch in patches)
-    return [patch["metadata"]["name"] for patch in patches]
-
-
 def paused(failures: int, **backoff: str) -> Scene:
     """A scene in which so many attempts failed one after the other, each as soon as it ran."""
     scene = created(a_training("digits").nodes(2).may_fail(backoff=backoff))
@@ -77,3 +69,11 @@ def paused(failures: int, **backoff: str) -> Scene:
         now += scene.plan().requeue_after or 0.0
         scene.after(now).settle()
     return fails(scene, "Infrastructure", now).settle()
+
+
+def stopped(scene: Scene) -> list[str]:
+    """The Jobs that are stopped now, and that by nothing but their deadline."""
+    patches = [patch for patch in scene.plan().patch if "activeDeadlineSeconds" in patch["spec"]]
+    assert all(patch["spec"] == {"activeDeadlineSeconds": 1} for patch in patches)
+    assert all(patch["metadata"]["uid"] for patch in patches)
+    return [patch["metadata"]["name"] for patch in patches]

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import Scene, at
 from tests.unit.training.gangs import job, pod, running, runs
@@ -183,6 +183,7 @@ def test_no_more_metrics_are_shown_than_the_api_takes() -> None:
     assert len(reports.told_by({"metrics": {f"m{number}": number for number in range(100)}}).metrics) == 32
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     report=st.dictionaries(st.sampled_from([*REPORT, "run", "attempt"]), ANYTHING),
     last_words=st.dictionaries(st.sampled_from([*REPORT, "reason", "message", "tail"]), ANYTHING),

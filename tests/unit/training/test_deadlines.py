@@ -1,4 +1,4 @@
-"""A gang that does not start in time, and a run that takes too long."""
+"""Gangs that do not start in time, and runs that take too long."""
 
 import pytest
 from tests.builders import Scene, a_training, later
@@ -68,9 +68,6 @@ def test_pods_that_wait_for_those_of_the_attempt_before_are_not_called_unschedul
     assert scene.after(10**6).waits() is None
     scene.having(pod(0).failed(), pod(1).failed()).after(60).settle()
     assert scene.state == "Unschedulable"
-
-
-# a run that takes too long
 
 
 def test_a_run_that_takes_too_long_ends() -> None:
