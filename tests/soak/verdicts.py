@@ -20,7 +20,7 @@ _BY_DICE = (Cause.USER_ERROR, Cause.OUT_OF_MEMORY, Cause.HANG, Cause.HARDWARE)
 def of_training(training: Obj, story: list[Entry], injected: Mapping[Cause, int]) -> list[str]:
     """What is wrong, as sentences; none: all is well. ``injected``: the deaths that the dice dealt out."""
     told = [entry.said["run"] for entry in runs(story)]
-    if not told or told[-1]["state"] not in FINAL:
+    if not any(run["state"] in FINAL for run in told):
         return [f"it never came to an end: {told[-1] if told else 'it was never looked at'}"]
     policy = FailurePolicy.model_validate(training["spec"].get("failurePolicy", {}))
     return [
