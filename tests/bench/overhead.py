@@ -144,7 +144,8 @@ def _seen(obj: Obj) -> list[str]:
         state = (status.get("run") or {}).get("state")
         return ["done"] if state == "Succeeded" else ["failed"] if state in ("Failed", "Lost") else []
     if obj["kind"] == "Job":
-        return [f"{stage} made", *([f"{stage} complete"] if "Complete" in true else [])]
+        succeeded = {"Complete", "SuccessCriteriaMet"} & set(true)  # the second comes first
+        return [f"{stage} made", *([f"{stage} complete"] if succeeded else [])]
     phase = status.get("phase")
     found = [f"{stage} scheduled"] if "PodScheduled" in true else []
     found += [f"{stage} runs"] if phase in ("Running", "Succeeded") else []
