@@ -57,7 +57,7 @@ test: lint test-unit test-torch test-integration test-e2e ## All tests: lint, un
 
 .PHONY: test-unit
 test-unit: venv ## Unit tests: pure, seconds.
-	$(RUN)/pytest tests/unit -q
+	$(RUN)/pytest tests/unit tests/bench tests/soak -q
 
 TORCH := .state/torch
 .PHONY: test-torch
@@ -76,6 +76,11 @@ test-integration: venv kwok ## Integration tests on a real API server (kwok).
 test-e2e: venv ## End-to-end tests on a real kind cluster of three nodes: one has to die.
 	@NODES=$${NODES:-3} $(MAKE) --no-print-directory cluster images
 	$(RUN)/pytest tests/e2e -q
+
+SECONDS ?= 600
+.PHONY: soak
+soak: venv ## 200 trainings while pods, nodes and operators fail at random (SECONDS=600, SEED=any): one right end for each?
+	@PYTHONPATH=operator nice $(RUN)/python -m tests.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: venv kwok ## Measure what we promise; prints one JSON object.

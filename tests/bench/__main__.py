@@ -14,11 +14,18 @@ Suspended).
     default_claim          a burst where the operator makes a claim for each training
     progress               500 trainings that report as often as they may: reports taken and status writes per second,
                            milliseconds from a report to its answer, on a new connection each
+    restart_s              median: one pod of a gang of so many is marked as failed -> all pods of the next exist
     raw_*, ratios          the same number of bare Jobs without the operator, and our figures in units of theirs
     linearity              time per training in the largest burst in units of the smallest one's
     others                 CPU of the control plane and of the benchmark, per training and per bare Job
     noise                  cores that strangers used during the largest burst, and that the host withheld
     aims                   what we aim at beside what was measured; nothing is asserted
+
+Once, on clusters of their own:
+
+    scale                  an operator starts with so many trainings that finished long ago: seconds until it is idle,
+                           its CPU and writes until then, its memory then and at most; growth 1 is linear
+    overhead_s             on kind: seconds in which no code of the user ran between accepted and done, in parts
 
 The exit status is 1 only when something did not finish. Figures of a busy machine are worth little: look at ``noise``.
 """
@@ -31,9 +38,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from tests.bench import cluster, machine
+from tests.bench import cluster, figures, machine, overhead, scale
 from tests.bench.mode import PARTS, QUICK, WITH_PODS, Mode, Sizes
 from tests.bench.sightings import UnfinishedError
+
+ONCE = ("scale", "overhead_s")
 
 
 def main() -> int:
@@ -56,21 +65,40 @@ def _report(options: argparse.Namespace) -> dict[str, Any]:
     for suspend in (False, True):
         parts = _parts(options.only, suspend)
         if parts:
-            figures = _measure(options, parts, suspend, report)
-            report |= {"suspended": figures} if suspend else figures
-    return report
+            measured = _measure(options, parts, suspend, report)
+            report |= {"suspended": measured} if suspend else measured
+    aims: dict[str, Any] = {}
+    if options.only in (None, "scale"):
+        report["scale"] = _scale(options, report)
+        aims |= figures.judge(report, figures.SCALE_AIMS)
+    if options.only in (None, "overhead_s"):
+        report["overhead_s"] = overhead.overhead_s()
+        aims |= figures.judge(report, figures.OVERHEAD_AIMS)
+    return report | {"aims": report.get("aims", {}) | aims}
+
+
+def _scale(options: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
+    with cluster.fresh(options.keep) as here:
+        report.setdefault("versions", machine.versions(here.server))
+        return scale.scale(here, _sizes(options).finished, options.profile)
+
+
+def _sizes(options: argparse.Namespace) -> Sizes:
+    return QUICK if options.quick else Sizes()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure what we promise.")
     parser.add_argument("--quick", action="store_true", help="small sizes: does it work? Not for comparing")
-    parser.add_argument("--only", choices=[*PARTS, "suspended"], help="measure only this")
+    parser.add_argument("--only", choices=[*PARTS, "suspended", *ONCE], help="measure only this")
     parser.add_argument("--keep", action="store_true", help="leave the last cluster up")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="run the operator under cProfile (much slower)")
     return parser.parse_args()
 
 
 def _parts(only: str | None, suspend: bool) -> tuple[str, ...]:
+    if only in ONCE:
+        return ()
     if only is None:
         return PARTS
     if only == "suspended":
@@ -85,7 +113,7 @@ def _measure(options: argparse.Namespace, parts: tuple[str, ...], suspend: bool,
     with contextlib.ExitStack() as stack:
         here = stack.enter_context(cluster.fresh(options.keep))
         report.setdefault("versions", machine.versions(here.server))
-        return Mode(here, QUICK if options.quick else Sizes(), parts, suspend, profile).run()
+        return Mode(here, _sizes(options), parts, suspend, profile).run()
 
 
 if __name__ == "__main__":

@@ -68,7 +68,12 @@ AIMS = (
     Aim(("operator", "rss_mib"), 120),
     Aim(("operator", "cpu_ms_per_training"), 5),
     Aim(("linearity",), 1.25),
+    Aim(("restart_s", "2"), 1),
+    Aim(("restart_s", "32"), 2),
+    Aim(("restart_s", "256"), 10),
 )
+SCALE_AIMS = (Aim(("scale", "growth"), 1.25), Aim(("scale", "10000", "rss_mib"), 1024))
+OVERHEAD_AIMS = (Aim(("overhead_s", "sum"), 10),)
 SUSPENDED_AIMS = (*AIMS, Aim(("training_burst", "1000", "done_s"), 15))
 
 
@@ -91,3 +96,15 @@ def linearity(bursts: Mapping[str, Mapping[str, float]]) -> float | None:
         return None
     small, large = (bursts[size]["jobs_s"] / int(size) for size in (sizes[0], sizes[-1]))
     return ratio(large, small)
+
+
+def growth(seconds: Mapping[int, float]) -> float | None:
+    """Seconds per further object between the two largest sizes, in units of those between the two before.
+
+    1 is linear, and what the first object costs is left out; None when there are not three sizes.
+    """
+    if len(seconds) < 3:
+        return None
+    small, middle, large = sorted(seconds)[-3:]
+    before = (seconds[middle] - seconds[small]) / (middle - small)
+    return ratio((seconds[large] - seconds[middle]) / (large - middle), before) if before > 0 else None

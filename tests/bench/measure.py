@@ -6,17 +6,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import uuid4
 
 from tests.bench import objects, sightings
 from tests.bench.figures import rounded
-from tests.bench.server import PATHS, Server
+from tests.bench.server import PATHS, Connection, Server
 from tests.bench.sightings import Sightings, UnfinishedError
 
 THREADS = 8
 SINGLE_S = 60.0
 BURST_S = 600.0
 
+Thing = TypeVar("Thing")
 Body = Callable[[str], bytes]
 """Makes the object of a name."""
 
@@ -42,14 +44,18 @@ class Ground:
 
 
 @contextlib.contextmanager
-def trainings_ground(server: Server, end: str, alive: Callable[[], None]) -> Iterator[Ground]:
-    """A new namespace for ModelTrainings; ``end`` is the state of the run that counts as done."""
+def trainings_ground(server: Server, end: str, alive: Callable[[], None], *, clear_up: bool = True) -> Iterator[Ground]:
+    """A new namespace for ModelTrainings; ``end`` is the state of the run that counts as done.
+
+    Without ``clear_up`` what was created stays.
+    """
     name = _namespace(server)
     jobs = Sightings("with a Job", sightings.made, alive)
     done = Sightings(f"in state {end}", sightings.in_state(end), alive)
     with server.watch("Job", name, jobs), server.watch("ModelTraining", name, done):
         yield Ground(server, name, "ModelTraining", jobs, done)
-    clear(server, name, "ModelTraining")
+    if clear_up:
+        clear(server, name, "ModelTraining")
 
 
 @contextlib.contextmanager
@@ -102,31 +108,40 @@ def burst(ground: Ground, body: Body, count: int, *, wait: bool = True) -> Burst
 
 def _create(ground: Ground, bodies: list[bytes]) -> tuple[float, float]:
     """Create by 8 threads; the moments before the first request and after the last answer."""
-    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    for body in bodies:
-        waiting.put(body)
     accepted: list[float] = []
+    begun = time.perf_counter()
+    by_threads(ground.server, bodies, lambda connection, body: accepted.append(connection.create(ground.path, body)))
+    return begun, max(accepted)
+
+
+def by_threads(server: Server, things: list[Thing], do: Callable[[Connection, Thing], None]) -> None:
+    """Do something to each of many things, by 8 threads with a connection each.
+
+    Raises:
+        UnfinishedError: it could not be done to all of them.
+    """
+    waiting: queue.SimpleQueue[Thing] = queue.SimpleQueue()
+    for thing in things:
+        waiting.put(thing)
     errors: list[BaseException] = []
 
-    def create() -> None:
+    def work() -> None:
         try:
-            with ground.server.connection() as connection:
+            with server.connection() as connection:
                 while True:
-                    accepted.append(connection.create(ground.path, waiting.get_nowait()))
+                    do(connection, waiting.get_nowait())
         except queue.Empty:
             pass
         except Exception as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=create) for _ in range(THREADS)]
-    begun = time.perf_counter()
+    threads = [threading.Thread(target=work) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     if errors:
-        raise UnfinishedError(f"{len(bodies) - len(accepted)} of {len(bodies)} objects were not created") from errors[0]
-    return begun, max(accepted)
+        raise UnfinishedError(f"one of {len(things)} writes failed: {errors[0]}") from errors[0]
 
 
 def clear(server: Server, namespace: str, kind: str) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tests import tools
-from tests.bench import cluster, figures, measure, objects, process, progress
+from tests.bench import cluster, figures, measure, objects, process, progress, restarts
 from tests.bench.operator_process import QUIET_S, Operator
+from tests.bench.sightings import Sightings
 
 PARTS = (
     "training_latency_ms",
@@ -21,8 +22,9 @@ PARTS = (
     "writes_until_running",
     "default_claim",
     "progress",
+    "restart_s",
 )
-WITH_PODS = ("default_claim", "progress")
+WITH_PODS = ("default_claim", "progress", "restart_s")
 """Not measured with suspended trainings."""
 
 
@@ -36,9 +38,22 @@ class Sizes:
     default_claim: int = 200
     reporting: int = 500
     reporting_s: float = 30.0
+    gangs: tuple[int, ...] = (2, 32, 256)
+    restarts: int = 5
+    finished: tuple[int, ...] = (100, 1000, 10_000)
 
 
-QUICK = Sizes(singles=5, bursts=(20, 60), held=3, default_claim=20, reporting=20, reporting_s=5.0)
+QUICK = Sizes(
+    singles=5,
+    bursts=(20, 60),
+    held=3,
+    default_claim=20,
+    reporting=20,
+    reporting_s=5.0,
+    gangs=(2, 8),
+    restarts=2,
+    finished=(10, 50, 200),
+)
 
 
 @dataclass
@@ -73,6 +88,8 @@ class Mode:
                 self._default_claim(operator)
             if "progress" in self.parts and not self.suspend:
                 self._progress(operator)
+            if "restart_s" in self.parts and not self.suspend:
+                self._restarts(operator)
         self.result["aims"] = figures.judge(self.result, figures.SUSPENDED_AIMS if self.suspend else figures.AIMS)
         wanted = {*self.parts, "aims", "ratios", "linearity", "others", "noise"}
         return {key: value for key, value in self.result.items() if key in wanted or key.startswith("raw_")}
@@ -177,6 +194,17 @@ class Mode:
             reports = progress.report(reporting, operator.progress_port, seconds)
             made = figures.per_object(written, operator.requests(), 1)
         self.result["progress"] = reports.figures(made.get("update modeltrainings", 0.0))
+
+    def _restarts(self, operator: Operator) -> None:
+        """Gangs of which one pod fails."""
+        self.result["restart_s"] = {}
+        with measure.trainings_ground(self.here.server, "Running", operator.alive) as ground:
+            pods = Sightings("in a second attempt", restarts.second_pods, operator.alive)
+            with self.here.server.watch("Pod", ground.namespace, pods):
+                for size in self.sizes.gangs:
+                    _say(f"{self.name}: {self.sizes.restarts} gangs of {size} start again")
+                    took = restarts.restart_s(ground, pods, size, self.sizes.restarts)
+                    self.result["restart_s"][str(size)] = took
 
 
 def _say(what: str) -> None:

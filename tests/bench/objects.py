@@ -1,5 +1,7 @@
 """What the benchmark creates. The bare Job never changes: figures relative to it stay comparable over the years."""
 
+from typing import Any
+
 import orjson
 from tests.bench.server import Obj
 from tests.samples.objects import training as sample
@@ -8,9 +10,12 @@ IMAGE = "lamplighter.invalid/never-pulled:1"
 CLAIM = "models"
 
 
-def training(name: str, *, suspend: bool, claim: str | None = CLAIM, hold: bool = False) -> bytes:
-    """A ModelTraining of one pod. ``hold`` keeps the pod running; without ``claim`` the operator makes a claim."""
-    spec: Obj = {"image": IMAGE, "suspend": suspend}
+def training(name: str, *, suspend: bool, claim: str | None = CLAIM, hold: bool = False, **more: Any) -> bytes:
+    """A ModelTraining of one pod. ``hold`` keeps the pod running; without ``claim`` the operator makes a claim.
+
+    ``more``: further fields of the spec.
+    """
+    spec: Obj = {"image": IMAGE, "suspend": suspend, **more}
     if claim:
         spec["output"] = {"claimName": claim}
     if hold:

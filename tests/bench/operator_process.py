@@ -6,13 +6,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 from tests import tools
 from tests.bench import process
-from tests.bench.figures import Requests
+from tests.bench.figures import WRITES, Requests
 from tests.bench.sightings import UnfinishedError
 
 _START_S = 60.0
@@ -75,13 +77,7 @@ class Operator:
 
     def requests(self) -> Requests:
         """Requests to the API server so far."""
-        found: dict[tuple[str, str], float] = {}
-        for family in text_string_to_metric_families(self._metrics()):
-            for sample in family.samples:
-                if sample.name == "lamplighter_api_requests_total":
-                    place = (sample.labels["verb"], sample.labels["resource"])
-                    found[place] = found.get(place, 0.0) + sample.value
-        return found
+        return _requests(self._samples())
 
     def quiet(self, timeout: float = 60.0) -> Requests:
         """Requests so far, once no more are sent.
@@ -97,6 +93,41 @@ class Operator:
             before = now
             time.sleep(QUIET_S)
         return now
+
+    def idle(self, trainings: int, timeout: float) -> tuple[float, float]:
+        """Wait until every training was looked at and nothing has happened since.
+
+        Returns the moment (perf_counter) of the last thing that happened, and how many writes were sent.
+
+        Raises:
+            UnfinishedError: it goes on and on.
+        """
+        deadline = time.monotonic() + timeout
+        last, at = None, time.perf_counter()
+        while True:
+            now, looked_at, waiting = self._work()
+            if (now, looked_at) != last:
+                last, at = (now, looked_at), time.perf_counter()
+            elif looked_at >= trainings and not waiting and time.perf_counter() - at > QUIET_S:
+                return at, sum(value for (verb, _), value in now.items() if verb in WRITES)
+            if time.monotonic() > deadline:
+                raise UnfinishedError(f"after {timeout:.0f} s {looked_at:.0f} of {trainings} were looked at")
+            time.sleep(0.1)
+
+    def _work(self) -> tuple[Requests, float, float]:
+        """Requests and reconciles of trainings so far, and how many wait."""
+        samples = self._samples()
+        done = sum(
+            sample.value
+            for sample in samples
+            if sample.name == "lamplighter_reconcile_seconds_count" and sample.labels["kind"] == "ModelTraining"
+        )
+        waiting = sum(sample.value for sample in samples if sample.name == "lamplighter_queue_depth")
+        return _requests(samples), done, waiting
+
+    def _samples(self) -> list[Sample]:
+        families = text_string_to_metric_families(self._metrics())
+        return [sample for family in families for sample in family.samples]
 
     def _metrics(self) -> str:
         try:
@@ -125,6 +156,15 @@ class Operator:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _requests(samples: Iterable[Sample]) -> Requests:
+    found: dict[tuple[str, str], float] = {}
+    for sample in samples:
+        if sample.name == "lamplighter_api_requests_total":
+            place = (sample.labels["verb"], sample.labels["resource"])
+            found[place] = found.get(place, 0.0) + sample.value
+    return found
 
 
 def _free_port() -> int:

@@ -1,7 +1,7 @@
 """The arithmetic of the benchmark."""
 
 import pytest
-from tests.bench.figures import Aim, by_verb, judge, linearity, per_object, percentiles, rounded, writes
+from tests.bench.figures import Aim, by_verb, growth, judge, linearity, per_object, percentiles, rounded, writes
 from tests.bench.process import Usage, cpu_ms, noise
 
 MADE = {"create jobs": 1.0, "create events": 0.5, "update modeltrainings": 2.0, "list pods": 0.1}
@@ -36,6 +36,15 @@ def test_reads_are_no_writes() -> None:
 @pytest.mark.parametrize(("small", "large", "expected"), [(2.0, 10.0, 1.0), (2.0, 20.0, 2.0)])
 def test_linearity_compares_the_time_per_object(small: float, large: float, expected: float) -> None:
     assert linearity({"1000": {"jobs_s": large}, "200": {"jobs_s": small}}) == expected
+
+
+def test_growth_leaves_out_what_a_start_costs_by_itself() -> None:
+    assert growth({100: 1.1, 1000: 2.0, 10_000: 11.0}) == 1.0
+    assert growth({100: 1.1, 1000: 2.0, 10_000: 20.0}) == 2.0
+
+
+def test_growth_needs_three_sizes() -> None:
+    assert growth({100: 1.1, 1000: 2.0}) is None
 
 
 def test_one_burst_says_nothing_about_linearity() -> None:

@@ -1,4 +1,8 @@
-"""When an attempt is over: the next one, as long as the budget of the cause allows, or the end of the run."""
+"""When an attempt is over: the next one, as long as the budget of the cause allows, or the end of the run.
+
+That it is over is written down before the next one's Job is made. Who made the Job first, and died then, might see the
+pods otherwise when he looks again, and end the run or blame another cause while the next gang runs already.
+"""
 
 from datetime import timedelta
 
@@ -15,8 +19,8 @@ from lamplighter.training.view import TrainingView
 _AVOIDED = 64
 
 
-def after_failure(view: TrainingView, run: Run, spec: TrainingSpec, failure: Failure) -> Plan:
-    """Start the gang again, or end the run when the cause has spent its budget."""
+def after_failure(view: TrainingView, run: Run, failure: Failure) -> Plan:
+    """Have the gang start again, or end the run when the cause has spent its budget."""
     policy = view.spec.failure_policy
     cause = failure.cause or Cause.USER_ERROR
     failure = failure.model_copy(update={"attempt": run.attempt})
@@ -39,7 +43,7 @@ def after_failure(view: TrainingView, run: Run, spec: TrainingSpec, failure: Fai
     event = Event(
         "Warning" if budget.spends(cause) else "Normal", "Restarting", f"{said}. Attempt {run.attempt} follows"
     )
-    return begin(view, run, spec, events=(event,))
+    return announce(view, run, events=(event,))
 
 
 def following(view: TrainingView, run: Run, wait: float = 0.0) -> Run:
@@ -57,23 +61,28 @@ def following(view: TrainingView, run: Run, wait: float = 0.0) -> Run:
     )
 
 
-def begin(view: TrainingView, run: Run, spec: TrainingSpec, *, events: tuple[Event, ...] = ()) -> Plan:
-    """Make the Job of an attempt that waits for it, when its time has come and nobody holds it."""
+def announce(view: TrainingView, run: Run, *, events: tuple[Event, ...] = ()) -> Plan:
+    """Write down an attempt that has no Job yet, and come back when its time has come."""
     status = view.draft()
-    left = (moment(run.not_before) - view.now).total_seconds() if run.not_before else 0.0
     if view.spec.suspend:
         run = suspended(view, run)
         under_way(view, status, run, "suspended between two attempts: set spec.suspend to false to go on")
         return view.plan(status, events=events)
-    if left > 0:
-        run = resumed(view, run).model_copy(update={"state": RunState.PENDING})
-        under_way(view, status, run, f"restarts at {run.not_before}, {_why(run)}", word="Restarting")
-        return view.plan(status, events=events, requeue_after=left)
+    run = resumed(view, run).model_copy(update={"state": RunState.PENDING})
+    under_way(view, status, run, f"restarts at {run.not_before}, {_why(run)}", word="Restarting")
+    return view.plan(status, events=events, requeue_after=_wait(view, run))
+
+
+def begin(view: TrainingView, run: Run, spec: TrainingSpec) -> Plan:
+    """Make the Job of an attempt that waits for it, when its time has come and nobody holds it."""
+    if view.spec.suspend or _wait(view, run) > 0:
+        return announce(view, run)
+    status = view.draft()
     run = resumed(view, run).model_copy(
         update={"not_before": None, "attempt_start_time": timestamp(view.now), "state": RunState.PENDING}
     )
     under_way(view, status, run, f"its Job was created{', ' + _why(run) if run.last_failure else ''}")
-    return view.plan(status, create=(tuple(stage_children(view, run, spec)),), events=events)
+    return view.plan(status, create=(tuple(stage_children(view, run, spec)),))
 
 
 def suspended(view: TrainingView, run: Run) -> Run:
@@ -107,6 +116,11 @@ def past_deadline(view: TrainingView, run: Run) -> Plan:
         attempt=run.attempt,
     )
     return ended(view, run, RunState.FAILED, failure=budget.final(failure, Cause.DEADLINE, 1, 0))
+
+
+def _wait(view: TrainingView, run: Run) -> float:
+    """Seconds until the attempt may begin."""
+    return max((moment(run.not_before) - view.now).total_seconds(), 0.0) if run.not_before else 0.0
 
 
 def _ran_long(view: TrainingView, run: Run) -> bool:

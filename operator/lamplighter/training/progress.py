@@ -37,7 +37,7 @@ def advance(view: TrainingView, run: Run) -> Plan:
         return _sooner(attempts.begin(view, run, spec), left) if waits else _lost(view, run)
     if seen.progress is Progress.FAILED:
         run = _told(view, run, job, seen)
-        return _wait_or(attempts.after_failure(view, run, spec, seen.failure or _UNKNOWN), seen)
+        return _wait_or(attempts.after_failure(view, run, seen.failure or _UNKNOWN), seen)
     return _sooner(_under_way(view, run, spec, job, seen), left)
 
 
@@ -119,7 +119,7 @@ def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen:
     )
     if view.spec.suspend and spec.queue_name is not None:
         # Whether its Job is suspended is the queue's to say, so this attempt ends; the next one waits for the user.
-        return attempts.begin(view, attempts.following(view, now), spec)
+        return attempts.announce(view, attempts.following(view, now))
     status, wait = view.draft(), None
     under_way(view, status, now, seen.message, word=seen.word)
     if run.stage == stages.TRAIN and (progress := reports.heard(view, run)) != run.progress:

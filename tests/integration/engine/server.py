@@ -34,9 +34,9 @@ class Server(Client):
         marks = {"apiVersion": page["apiVersion"], "kind": kind}
         return [marks | item for item in page["items"]], page["metadata"]["resourceVersion"]
 
-    async def watch(self, kind: str, namespace: str, since: str) -> AsyncIterator[Obj]:
-        """Watch events of the objects that the operator looks at."""
-        query = _selection(kind) | {"watch": "1", "resourceVersion": since}
+    async def watch(self, kind: str, namespace: str, since: str, **query: str) -> AsyncIterator[Obj]:
+        """Watch events of the objects that the operator looks at, until the API server ends the watch."""
+        query = _selection(kind) | {"watch": "1", "resourceVersion": since} | query
         forever = aiohttp.ClientTimeout(total=None)
         async with self._session.get(self._url(kind, namespace), params=query, timeout=forever) as response:
             response.raise_for_status()

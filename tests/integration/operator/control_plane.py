@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests import tools
 
-NAME = f"lamplighter-throw-away-{zlib.crc32(bytes(tools.ROOT)):08x}"
+_CHECKOUT = f"{zlib.crc32(bytes(tools.ROOT)):08x}"
 """Clusters are the machine's, not the checkout's: tests of two checkouts must not delete each other's."""
 
 
@@ -20,6 +20,7 @@ NAME = f"lamplighter-throw-away-{zlib.crc32(bytes(tools.ROOT)):08x}"
 class ControlPlane:
     """A cluster without our CRDs."""
 
+    name: str
     kubeconfig: Path
 
     def kubectl(self, *arguments: str) -> str:
@@ -34,7 +35,7 @@ class ControlPlane:
 
     def restart_api_server(self) -> None:
         """Kill the API server, and start it again as it was; it needs some seconds to answer."""
-        pid_file = Path(tools.kubectl()).parents[1] / "kwok" / "clusters" / NAME / "pids" / "kube-apiserver.pid"
+        pid_file = Path(tools.kubectl()).parents[1] / "kwok" / "clusters" / self.name / "pids" / "kube-apiserver.pid"
         running = Path("/proc") / pid_file.read_text().strip()
         command = (running / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
         folder = (running / "cwd").readlink()
@@ -47,16 +48,17 @@ class ControlPlane:
 
 
 @contextlib.contextmanager
-def control_plane() -> Iterator[ControlPlane]:
-    """A new cluster while inside."""
-    _kwok("down")
-    _kwok("up")
+def control_plane(purpose: str = "throw-away") -> Iterator[ControlPlane]:
+    """A new cluster while inside; clusters of different purposes do not meet."""
+    name = f"lamplighter-{purpose}-{_CHECKOUT}"
+    _kwok(name, "down")
+    _kwok(name, "up")
     try:
-        yield ControlPlane(tools.STATE / f"{NAME}.kubeconfig")
+        yield ControlPlane(name, tools.STATE / f"{name}.kubeconfig")
     finally:
-        _kwok("down")
+        _kwok(name, "down")
 
 
-def _kwok(verb: str) -> None:
+def _kwok(name: str, verb: str) -> None:
     script = tools.ROOT / "tests" / "cluster" / "kwok.sh"
-    subprocess.run([script, verb], env={**os.environ, "KWOK_NAME": NAME}, capture_output=True, check=True)
+    subprocess.run([script, verb], env={**os.environ, "KWOK_NAME": name}, capture_output=True, check=True)

@@ -57,6 +57,8 @@ def fails(scene: Scene, cause: str, now: float = 0.0) -> Scene:
     runs(scene.after(now), attempt, since=now)
     its_pod: Pod = ENDS[cause](pod(0, attempt, scene.obj).running())
     scene.having(its_pod).act()
+    if scene.state == "Restarting":
+        scene.act()
     return scene
 
 

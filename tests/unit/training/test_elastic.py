@@ -195,7 +195,7 @@ def test_a_changed_width_while_it_is_suspended_counts_when_it_goes_on() -> None:
 
 def test_the_next_attempt_has_the_width_of_now() -> None:
     scene = running().edit(nodes=4).settle().having(pod(0).failed(137))
-    scene.act()
+    scene.settle()
     assert scene.child("Job", "digits-1-2")["spec"]["parallelism"] == 4
 
 

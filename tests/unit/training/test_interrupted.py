@@ -134,10 +134,28 @@ def failed(training: object = TRAINING) -> Scene:
     return scene.having(job, a_pod(job.obj()).disrupted("DeletionByPodGC"))
 
 
+def test_a_failure_is_written_down_before_the_next_attempt_gets_its_job() -> None:
+    scene = failed()
+    plan = scene.act()
+    assert not any(plan.create)
+    assert (scene.run["attempt"], scene.state, scene.names("Job")) == (2, "Restarting", ["digits-1-1"])
+    assert scene.settle().names("Job") == ["digits-1-1", "digits-1-2"]
+
+
+def test_who_dies_in_a_restart_keeps_to_it_although_the_pods_say_something_else_by_now() -> None:
+    scene = failed()
+    scene.act()
+    scene.act(1)  # the Job of attempt 2
+    scene.having(a_job(scene.obj).started().succeeded()).settle()
+    assert (scene.run["attempt"], scene.run["restarts"], scene.run["state"]) == (2, 1, "Pending")
+    assert scene.names("Job") == ["digits-1-1", "digits-1-2"]
+
+
 @pytest.mark.parametrize("writes", range(4))  # Job, Service; status
 def test_a_restart_that_was_cut_short_ends_as_if_nothing_had_happened(writes: int) -> None:
     undisturbed = failed().settle()
     scene = failed()
+    scene.act()
     scene.act(writes)
     scene.settle()
     assert sorted(scene.children) == sorted(undisturbed.children)
@@ -162,21 +180,25 @@ def test_a_pause_whose_end_was_cut_short_ends_as_if_nothing_had_happened(writes:
 
 
 @pytest.mark.parametrize("writes", range(3))
-@pytest.mark.parametrize("change", [{"suspend": True}, {"failurePolicy": {"maxInfrastructureRestarts": 0}}], ids=str)
-def test_what_is_wanted_after_a_death_in_a_restart_makes_no_attempt_twice(
-    writes: int, change: dict[str, object]
-) -> None:
+def test_who_holds_the_run_after_a_death_in_a_restart_finds_no_attempt_made_twice(writes: int) -> None:
     scene = failed()
+    scene.act()
     scene.act(writes)
-    scene.edit(**change).settle()
-    active = [name for name in scene.names("Job") if is_active(scene, name)]
-    assert active == []
-    if "suspend" in change:
-        scene.edit(suspend=False).settle()
-        assert scene.run["attempt"] == 2
-        assert [name for name in scene.names("Job") if is_active(scene, name)] == ["digits-1-2"]
-    else:
-        assert scene.state == "Failed"
+    scene.edit(suspend=True).settle()
+    assert [name for name in scene.names("Job") if is_active(scene, name)] == []
+    scene.edit(suspend=False).settle()
+    assert scene.run["attempt"] == 2
+    assert [name for name in scene.names("Job") if is_active(scene, name)] == ["digits-1-2"]
+
+
+@pytest.mark.parametrize("writes", range(3))
+def test_a_budget_that_is_lowered_after_a_restart_was_written_down_counts_for_the_next_failure(writes: int) -> None:
+    scene = failed()
+    scene.act()
+    scene.act(writes)
+    scene.edit(failurePolicy={"maxInfrastructureRestarts": 0}).settle()
+    assert (scene.run["attempt"], scene.run["state"]) == (2, "Pending")
+    assert [name for name in scene.names("Job") if is_active(scene, name)] == ["digits-1-2"]
 
 
 def is_active(scene: Scene, name: str) -> bool:
@@ -186,8 +208,7 @@ def is_active(scene: Scene, name: str) -> bool:
 
 
 def test_the_job_of_the_next_attempt_is_read_before_another_is_made() -> None:
-    scene = failed()
-    scene.act()
+    scene = failed().settle()
     job = scene.child("Job", "digits-1-2")
     scene.without("Job", "digits-1-2")  # the watch is behind
     assert scene.reads == [Ref("Job", "team", "digits-1-2")]

@@ -30,7 +30,7 @@ def test_a_node_that_comes_back_in_time_costs_nothing() -> None:
 
 def test_after_the_grace_the_pods_of_a_silent_node_are_lost() -> None:
     scene = running().having(a_node("node-1").silent()).after(15)
-    scene.act()
+    scene.settle()
     failure = scene.run["lastFailure"]
     assert (failure["cause"], failure["reason"], failure["node"]) == ("Infrastructure", "NodeLost", "node-1")
     assert failure["message"] == (
