@@ -11,6 +11,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 from tests.tools import ROOT
 from tests.unit.docs import reasons
+from tests.unit.docs.bounds import bounds
 from tests.unit.docs.pages import DOCS, PAGES, Page, spans
 
 from lamplighter.api import crdgen
@@ -69,16 +70,6 @@ def documented(kind: Kind) -> list[str]:
     """The fields of the spec that a page has a row for."""
     rows = [cells for cells in DOCS[kind.name.lower()].rows("Field") if len(cells) == 4]
     return [name for cells in rows for name in row_names(cells)]
-
-
-def bounds(schema: Schema) -> list[Any]:
-    """The numbers and words that a row must name; lengths that belong to a type (a digest's) count as well."""
-    item = schema.get("items", schema.get("additionalProperties", {}))
-    wanted = [schema[key] for key in ("minimum", "maximum", "maxItems", "maxProperties") if key in schema]
-    wanted += [part["maxLength"] for part in (schema, item) if "maxLength" in part]
-    wanted += schema.get("enum", []) + item.get("enum", [])
-    quantity = schema.get("x-kubernetes-int-or-string", False)
-    return [bound for bound in wanted if not (quantity and bound == 0)]
 
 
 def unknown(value: Any, schema: Schema, path: str = "") -> list[str]:

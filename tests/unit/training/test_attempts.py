@@ -37,6 +37,8 @@ def test_a_restart_is_told_of_with_its_cause() -> None:
     assert [(event.type, event.reason, event.message) for event in plan.events] == [
         ("Warning", "Restarting", f"{said}. Attempt 2 follows")
     ]
+    assert scene.told("Ready")[2] == f"run 1, stage train, attempt 2: restarts at {at()}, {said}"
+    scene.act()
     assert scene.told("Ready")[2] == f"run 1, stage train, attempt 2: its Job was created, {said}"
     assert (scene.state, scene.told("Reconciling")[0], scene.told("Stalled")[0]) == ("Pending", "True", "False")
 
@@ -157,7 +159,7 @@ def test_the_job_is_made_when_the_pause_is_over_and_not_before() -> None:
 def test_an_attempt_that_ran_longer_than_the_longest_pause_begins_a_new_row() -> None:
     scene = fails(created(), "Infrastructure")
     runs(scene, 2)
-    scene.after(601).having(pod(0, 2).running().disrupted("DeletionByPodGC")).act()
+    scene.after(601).having(pod(0, 2).running().disrupted("DeletionByPodGC")).settle()
     assert (scene.run["failuresInARow"], "notBefore" in scene.run) == (1, False)
 
 
@@ -219,7 +221,7 @@ def test_a_package_stage_that_is_lost_is_packaged_again() -> None:
     training = a_training("digits").packaged()
     scene = created(training).having(a_job(training.obj()).succeeded()).settle()
     package = a_job(training.obj(), stage="package")
-    scene.having(package.started().failing(since=-60)).act()
+    scene.having(package.started().failing(since=-60)).settle()
     assert (scene.run["stage"], scene.run["attempt"]) == ("package", 2)
     assert scene.names("Job") == ["digits-1-1", "digits-1-package-1", "digits-1-package-2"]
     assert scene.state == "PackagePending"

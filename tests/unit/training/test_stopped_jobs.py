@@ -49,8 +49,7 @@ def test_a_job_whose_pod_is_about_to_fail_is_not_stopped_before() -> None:
 
 
 def test_a_newer_attempts_job_that_the_status_does_not_tell_of_is_left_alone() -> None:
-    scene = running().having(pod(0).running().disrupted("DeletionByPodGC"))
-    scene.act(writes=1)  # the Job of attempt 2, and then we died
+    scene = running().having(job(2))  # as if somebody had put an older status back
     assert (scene.run["attempt"], scene.names("Job")) == (1, ["digits-1-1", "digits-1-2"])
     assert (stopped(scene), scene.plan().delete) == ([], ())
 
