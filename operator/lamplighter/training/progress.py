@@ -55,6 +55,8 @@ def kept_from_starting(view: TrainingView, run: Run) -> bool:
 
 def supersede(view: TrainingView, run: Run) -> Plan:
     """End a run to make room for the next one, which the next reconcile starts; it removes this one's Jobs, too."""
+    job = view.snapshot.owned("Job", run.job)
+    run = run if job is None else _executed(run, job)
     failure = Failure(reason="Superseded", message="stopped to make room for the next run")
     return ended(view, run, RunState.SUPERSEDED, failure=failure)
 
@@ -109,7 +111,9 @@ def _packaged(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observatio
 def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen: Observation) -> Plan:
     held = attempts.suspended if seen.progress is Progress.SUSPENDED else attempts.resumed
     unrecorded = run.not_before is not None  # we died when its Job was made: what goes with it may be missing
-    now = _executed(held(view, run), job, seen).model_copy(
+    # While the pods start there is mostly nothing else to write, so they are counted when they run.
+    counted = run if seen.progress is Progress.PENDING else _executed(run, job)
+    now = held(view, counted).model_copy(
         update={
             "state": _STATE[seen.progress],
             "failure": seen.failure,
@@ -136,17 +140,17 @@ def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen:
     return _sooner(_sooner(plan, wait), seen.retry_after)
 
 
-def _executed(run: Run, job: Obj, seen: Observation) -> Run:
+def _executed(run: Run, job: Obj) -> Run:
     """Count each time that the Job's pods were started."""
     begun = job.get("status", {}).get("startTime")
-    if begun is None or begun == run.executed_at or seen.progress is Progress.PENDING:
+    if begun is None or begun == run.executed_at:
         return run
     return run.model_copy(update={"executions": run.executions + 1, "executed_at": begun})
 
 
 def _told(view: TrainingView, run: Run, job: Obj, seen: Observation) -> Run:
     """The run with what its pods told last."""
-    run = _executed(run, job, seen)
+    run = _executed(run, job)
     if run.stage != stages.TRAIN:
         return run
     progress = reports.heard(view, run)

@@ -23,6 +23,8 @@ TRAINED = {
         "claimName": "digits-models",
         "path": "digits/3",
         "startTime": NOW,
+        "restarts": 1,
+        "progress": {"steps": "7/10", "eta": "12m30s", "metrics": {"loss": "0.25"}},
     },
     "latest": {
         "run": 3,
@@ -139,8 +141,8 @@ def test_kubectl_shows_what_is_going_on_with_a_training(mt: Objects, kubectl: Ku
     created = mt.create(training(nodes=2))
     mt.call("replace", {**created, "status": TRAINED}, part="_status")
     heads, cells = kubectl("get", "mt", "-n", mt.place[2]).splitlines()
-    assert heads.split() == ["NAME", "STATE", "RUN", "STAGE", "ATTEMPT", "NODES", "MODEL", "AGE"]
-    assert cells.split()[:-1] == ["digits", "Succeeded", "3", "package", "2", "2", MODEL["uri"]]
+    assert heads.split() == ["NAME", "STATE", "RUN", "ATTEMPT", "STEP", "LOSS", "ETA", "RESTARTS", "AGE"]
+    assert cells.split()[:-1] == ["digits", "Succeeded", "3", "2", "7/10", "0.25", "12m30s", "1"]
 
 
 def test_kubectl_shows_what_a_deployment_serves(md: Objects, kubectl: Kubectl) -> None:

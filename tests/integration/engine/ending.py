@@ -32,7 +32,8 @@ def _essence(obj: Obj) -> Obj:
     if "spec" in obj:
         kept["spec"] = {field: value for field, value in obj["spec"].items() if field not in _OF_THE_SERVER}
     if obj["kind"] in _STATUS:
-        kept["status"] = obj["status"]
+        run = obj["status"].get("run", {})
+        kept["status"] = obj["status"] | ({"run": {**run, "suspendedSeconds": 0}} if run else {})
     return kept
 
 

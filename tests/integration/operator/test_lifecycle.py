@@ -50,8 +50,8 @@ async def test_a_training_and_its_deployment_from_apply_to_ready(
 
     namespace = digits.watches.namespace
     heads, line = kubectl("get", "mt", "-n", namespace).splitlines()
-    assert heads.split() == ["NAME", "STATE", "RUN", "STAGE", "ATTEMPT", "NODES", "MODEL", "AGE"]
-    assert line.split()[:7] == ["digits", "Succeeded", "1", "package", "1", "2", artifact["uri"]]
+    assert heads.split() == ["NAME", "STATE", "RUN", "ATTEMPT", "STEP", "LOSS", "ETA", "RESTARTS", "AGE"]
+    assert line.split()[:5] == ["digits", "Succeeded", "1", "1", "0"]
     heads, line = kubectl("get", "md", "-n", namespace).splitlines()
     assert heads.split() == ["NAME", "STATE", "READY", "REPLICAS", "REVISION", "TRAINING", "RUN", "AGE"]
     assert line.split()[:7] == ["digits", "Ready", "2", "2", revision, "digits", "1"]
