@@ -23,7 +23,12 @@ def run(attempt: int, state: str, **more: Any) -> Entry:
 
 
 def job(attempt: int, uid: str = "u", *conditions: str) -> Entry:
-    return entry("Job", f"t-1-{attempt}", {"stage": "train", "attempt": str(attempt), "conditions": conditions}, uid)
+    return entry(
+        "Job",
+        f"t-1-{attempt}",
+        {"stage": "train", "attempt": str(attempt), "conditions": conditions, "suspend": False},
+        uid,
+    )
 
 
 def pod(phase: str) -> Entry:
@@ -86,3 +91,10 @@ def test_a_wrong_way_is_told(story: list[Entry], sentence: str) -> None:
 def test_what_was_deleted_is_not_left() -> None:
     gone = entry("Pod", "t-1-1-0", {"phase": "Running"}, event="DELETED")
     assert of_training(STRICT, [*RIGHT, gone], INJECTED) == []
+
+
+def test_a_job_that_failed_while_it_was_suspended_is_over() -> None:
+    said = {"stage": "train", "attempt": "1", "conditions": ["FailureTarget"], "suspend": True}
+    assert of_training(STRICT, [*RIGHT, entry("Job", "t-1-1", said)], INJECTED) == []
+    complaints = of_training(STRICT, [*RIGHT, entry("Job", "t-1-1", said | {"terminating": 1})], INJECTED)
+    assert ["Job t-1-1 is not over" in complaint for complaint in complaints] == [True]

@@ -104,8 +104,19 @@ def _causes(last: dict[str, Any], injected: Mapping[Cause, int]) -> Iterable[str
 
 def _jobs_over(story: list[Entry]) -> Iterable[str]:
     for name, entry in _newest(jobs(story)).items():
-        if entry.event != "DELETED" and not set(_OVER) & set(entry.said["conditions"]):
+        if entry.event != "DELETED" and not _over(entry.said):
             yield f"Job {name} is not over: {entry.said}"
+
+
+def _over(job: dict[str, Any]) -> bool:
+    """True when nothing of a Job can run any more.
+
+    One that failed while it was suspended keeps FailureTarget for ever: the Job controller says Failed only of Jobs
+    that are not suspended.
+    """
+    done = set(job["conditions"])
+    dead = job["suspend"] and "FailureTarget" in done and not job.get("active") and not job.get("terminating")
+    return dead or bool(done & set(_OVER))
 
 
 def _pods_over(story: list[Entry]) -> Iterable[str]:

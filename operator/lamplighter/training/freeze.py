@@ -16,12 +16,13 @@ _LIVE = ("failure_policy", "active_deadline", "checkpoint", "progress")
 _CONTROLS = (*_STEERING, *_LIVE)
 """Fields that do not change what is trained; changing them starts no new run. The live ones count for the one that is
 under way: at once, or from its next attempt on where pods are told of them."""
+_DEFAULTS = {name: TrainingSpec.model_fields[name].get_default(call_default_factory=True) for name in _CONTROLS}
+"""Made once: every finished training is compared with what it was started with when the operator starts."""
 
 
 def essence(spec: TrainingSpec) -> TrainingSpec:
     """The part of the spec that a run depends on; the rest is reset to its defaults."""
-    fields = TrainingSpec.model_fields
-    reset = {name: fields[name].get_default(call_default_factory=True) for name in _CONTROLS}
+    reset = dict(_DEFAULTS)
     if spec.elastic is not None:
         reset["nodes"] = spec.elastic.max_nodes  # it may change while the gang runs
     return spec.model_copy(update=reset)
