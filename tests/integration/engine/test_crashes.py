@@ -1,6 +1,8 @@
 """The operator is struck at every single call, and every story ends as if nothing had happened."""
 
 import asyncio
+import difflib
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -99,7 +101,8 @@ class Stories:
         expected = ending(_of(objects, pattern), pattern)
         said = set().union(*(self._watches.states[world.name] for world in undisturbed))
         for name in self._names:
-            assert ending(_of(objects, name), name) == expected, name
+            different = "\n".join(_difference(expected, ending(_of(objects, name), name)))
+            assert not different, f"{name}:\n{different}"
             assert self._watches.states[name] <= said, name
         assert self._made_twice() == {}
         assert _orphans(objects) == []
@@ -107,6 +110,12 @@ class Stories:
     def _made_twice(self) -> dict[tuple[str, str], Any]:
         """What had more than one uid; the pods are played by the tests, or made by controllers of Kubernetes."""
         return {place: uids for place, uids in self._watches.uids.items() if len(uids) > 1 and place[0] != "Pod"}
+
+
+def _difference(expected: Obj, found: Obj) -> Iterable[str]:
+    """The lines in which two endings differ."""
+    texts = [json.dumps(what, indent=1, sort_keys=True).splitlines() for what in (expected, found)]
+    return difflib.unified_diff(*texts, "undisturbed", "disturbed", lineterm="")
 
 
 def _of(objects: list[Obj], name: str) -> list[Obj]:
