@@ -14,7 +14,8 @@ Suspended).
     default_claim          a burst where the operator makes a claim for each training
     progress               500 trainings that report as often as they may: reports taken and status writes per second,
                            milliseconds from a report to its answer, on a new connection each
-    restart_s              median: one pod of a gang of so many is marked as failed -> all pods of the next exist
+    restart_s              median: one pod of a gang of so many is marked as failed -> all pods of the next exist;
+                           restart_until_job_s is until its Job does, the operator's part of it
     raw_*, ratios          the same number of bare Jobs without the operator, and our figures in units of theirs
     linearity              time per training in the largest burst in units of the smallest one's
     others                 CPU of the control plane and of the benchmark, per training and per bare Job

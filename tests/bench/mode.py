@@ -92,7 +92,9 @@ class Mode:
                 self._restarts(operator)
         self.result["aims"] = figures.judge(self.result, figures.SUSPENDED_AIMS if self.suspend else figures.AIMS)
         wanted = {*self.parts, "aims", "ratios", "linearity", "others", "noise"}
-        return {key: value for key, value in self.result.items() if key in wanted or key.startswith("raw_")}
+        return {
+            key: value for key, value in self.result.items() if key in wanted or key.startswith(("raw_", "restart_"))
+        }
 
     @property
     def _end(self) -> str:
@@ -197,14 +199,18 @@ class Mode:
 
     def _restarts(self, operator: Operator) -> None:
         """Gangs of which one pod fails."""
-        self.result["restart_s"] = {}
+        until_pods: dict[str, float] = {}
+        until_job: dict[str, float] = {}
+        self.result |= {"restart_s": until_pods, "restart_until_job_s": until_job}
         with measure.trainings_ground(self.here.server, "Running", operator.alive) as ground:
+            jobs = Sightings("with a second Job", restarts.second_jobs, operator.alive)
             pods = Sightings("in a second attempt", restarts.second_pods, operator.alive)
-            with self.here.server.watch("Pod", ground.namespace, pods):
+            watch = self.here.server.watch
+            with watch("Job", ground.namespace, jobs), watch("Pod", ground.namespace, pods):
                 for size in self.sizes.gangs:
                     _say(f"{self.name}: {self.sizes.restarts} gangs of {size} start again")
-                    took = restarts.restart_s(ground, pods, size, self.sizes.restarts)
-                    self.result["restart_s"][str(size)] = took
+                    took = restarts.restart_s(ground, jobs, pods, size, self.sizes.restarts)
+                    until_job[str(size)], until_pods[str(size)] = took
 
 
 def _say(what: str) -> None:

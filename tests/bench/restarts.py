@@ -11,7 +11,14 @@ from tests.bench.server import PATHS, Obj, Server
 from tests.bench.sightings import Sightings
 
 INDEX = "batch.kubernetes.io/job-completion-index"
-LOST = {"reason": "PeerLost", "exitCode": 1, "message": "the benchmark ended this rank"}
+LOST = {"reason": "StoreFailed", "exitCode": 1, "message": "the benchmark ended this rank"}
+"""No echo of another pod's failure, for whose end the operator would wait."""
+
+
+def second_jobs(job: Obj) -> str | None:
+    """Sees the Jobs of second attempts, by training."""
+    marks = job["metadata"]["labels"]
+    return str(marks["lamplighter.dev/training"]) if marks.get("lamplighter.dev/attempt") == "2" else None
 
 
 def second_pods(pod: Obj) -> str | None:
@@ -22,21 +29,22 @@ def second_pods(pod: Obj) -> str | None:
     return f"{marks['lamplighter.dev/training']}-{pod['metadata']['annotations'][INDEX]}"
 
 
-def restart_s(ground: Ground, pods: Sightings, size: int, times: int) -> float:
-    """Median seconds from the write that a pod of a running gang has failed to the last pod of the next attempt.
+def restart_s(ground: Ground, jobs: Sightings, pods: Sightings, size: int, times: int) -> tuple[float, float]:
+    """Median seconds from the write that a pod of a running gang has failed to the next Job, and to its last pod.
 
     Each gang is a new training's, because the pause before a first restart is 0.
     """
-    took = []
+    until_job, until_pods = [], []
     for number in range(times):
         name = f"gang-{size}-{number}"
         ground.server.call("POST", ground.path, orjson.loads(_gang(name, size)))
         ground.done.wait([name], BURST_S)
         failed = _fail_one(ground.server, ground.namespace, name)
+        until_job.append(jobs.wait([name], BURST_S)[name] - failed)
         seen = pods.wait([f"{name}-{rank}" for rank in range(size)], BURST_S)
-        took.append(max(seen.values()) - failed)
+        until_pods.append(max(seen.values()) - failed)
         ground.server.call("DELETE", f"{ground.path}/{name}?propagationPolicy=Background")
-    return rounded(statistics.median(took))
+    return rounded(statistics.median(until_job)), rounded(statistics.median(until_pods))
 
 
 def _gang(name: str, size: int) -> bytes:
