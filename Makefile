@@ -79,7 +79,7 @@ test-e2e: venv ## End-to-end tests on a real kind cluster of three nodes: one ha
 
 SECONDS ?= 600
 .PHONY: soak
-soak: venv ## 200 trainings while pods, nodes and operators fail at random (SECONDS=600, SEED=any): one right end for each?
+soak: venv ## Many trainings while pods, nodes and operators fail at random (SECONDS=600, SEED=any); has each one right end? Prints the seed.
 	@PYTHONPATH=operator nice $(RUN)/python -m tests.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
