@@ -173,6 +173,22 @@ def test_a_broken_gpu_is_told_and_its_node_avoided(world: World) -> None:
     assert second["spec"]["nodeName"] != node
 
 
+def test_a_broken_node_is_told_and_avoided(world: World) -> None:
+    train(world, "deadlocked", WAITS_ONCE, nodes=1)
+    node = running(world, "deadlocked")[0]["spec"]["nodeName"]
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    entry = {"type": "KernelDeadlock", "reason": "DockerHung", "message": "a task hangs", "lastTransitionTime": now}
+    try:
+        _tell_of_node(node, {**entry, "status": "True"})
+        run = succeeded(world, "deadlocked", "Hardware", restarts=1, executions=2)
+    finally:
+        _tell_of_node(node, {**entry, "status": "False"})
+    assert run["lastFailure"]["reason"] == "NodeUnhealthy"
+    assert run["avoidedNodes"] == [node]
+    (second,) = world.all("pods", "lamplighter.dev/training=deadlocked,lamplighter.dev/attempt=2")
+    assert second["spec"]["nodeName"] != node
+
+
 def test_what_cannot_start_fails_in_time_when_a_time_is_given(world: World) -> None:
     train(world, "imageless", WAITS_ONCE, image="registry.invalid/nothing:1", failurePolicy={"startTimeout": "8s"})
     train(
@@ -233,6 +249,12 @@ def test_a_node_that_dies_takes_nothing_with_it(world: World, healed: None) -> N
     )
     subprocess.run([str(tools.ROOT / "tests/cluster/kind.sh"), "heal"], check=True)
     world.succeeded("struck", seconds=300)
+
+
+def _tell_of_node(node: str, condition: Obj) -> None:
+    """As the node-problem-detector does."""
+    body = json.dumps({"status": {"conditions": [condition]}})
+    kubectl("patch", "node", node, "--subresource=status", "--type=strategic", "-p", body)
 
 
 def _not_on_the_control_plane() -> Obj:
