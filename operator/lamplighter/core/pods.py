@@ -71,6 +71,19 @@ def failure(pod: Obj) -> Failure | None:
     return None
 
 
+def without_sidecars(pod: Obj) -> Obj:
+    """A Job's pod as if it had none: init containers that stay beside the others, and are started again when they end.
+
+    An init container that failed otherwise has failed the pod before any other container began.
+    """
+    status = pod.get("status", {})
+    states = [container.get("state") or {} for container in status.get("containerStatuses") or ()]
+    begun = any("running" in state or "terminated" in state for state in states)
+    if status.get("phase") == "Failed" and not begun:
+        return pod
+    return {**pod, "status": {**status, "initContainerStatuses": []}}
+
+
 def first_failure(pods: Iterable[Obj]) -> Failure | None:
     """The failure that came first: the others of a gang are often only its echo (SIGTERM, lost connection)."""
     found: list[tuple[bool, str, Failure]] = []
