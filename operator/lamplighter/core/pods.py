@@ -14,6 +14,8 @@ _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunC
 _SIGNALLED = frozenset({137, 143})
 _ECHOES = frozenset({"PeerLost", "Terminated"})
 _LOG_LINES, _LOG_WIDTH = 20, 512
+NEVER = "9999"
+"""Later than any moment that the kubelet writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,6 @@ def _name(pod: Obj) -> str:
 
 
 def ended_at(pod: Obj) -> str:
-    """When the first of its containers ended, as the kubelet writes it; later than all when none did."""
+    """When the first of its containers ended, as the kubelet writes it; NEVER when none did."""
     ends = [end["finishedAt"] for c in containers(pod) if (end := terminated(c)) and end.get("finishedAt")]
-    return min(ends, default="9999")
+    return min(ends, default=NEVER)
