@@ -87,6 +87,10 @@ class Pod(Builder):
         state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
         return self.pending()._container(state, "fetch", last={"terminated": end})
 
+    def with_sidecar(self, state: Obj, last: Obj | None = None) -> Self:
+        """It has an init container ``mesh`` that stays and is started again when it ends."""
+        return self._container(state, "mesh", last=last)
+
     def crashed(self, code: int, **told: Any) -> Self:
         """Its container ended with an error and runs again, not ready yet."""
         end = {"exitCode": code, "reason": "Error", "finishedAt": at(), "message": json.dumps(told)}

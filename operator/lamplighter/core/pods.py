@@ -14,6 +14,8 @@ _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunC
 _SIGNALLED = frozenset({137, 143})
 _ECHOES = frozenset({"PeerLost", "Terminated"})
 _LOG_LINES, _LOG_WIDTH = 20, 512
+NEVER = "9999"
+"""Later than any moment that the kubelet writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,19 @@ def failure(pod: Obj) -> Failure | None:
         message = status.get("message") or f"pod {_name(pod)} failed and says nothing more"
         return blame(pod, reason, message)
     return None
+
+
+def without_sidecars(pod: Obj) -> Obj:
+    """A Job's pod as if it had none: init containers that stay beside the others, and are started again when they end.
+
+    An init container that failed otherwise has failed the pod before any other container began.
+    """
+    status = pod.get("status", {})
+    states = [container.get("state") or {} for container in status.get("containerStatuses") or ()]
+    begun = any("running" in state or "terminated" in state for state in states)
+    if status.get("phase") == "Failed" and not begun:
+        return pod
+    return {**pod, "status": {**status, "initContainerStatuses": []}}
 
 
 def first_failure(pods: Iterable[Obj]) -> Failure | None:
@@ -158,6 +173,6 @@ def _name(pod: Obj) -> str:
 
 
 def ended_at(pod: Obj) -> str:
-    """When the first of its containers ended, as the kubelet writes it; later than all when none did."""
+    """When the first of its containers ended, as the kubelet writes it; NEVER when none did."""
     ends = [end["finishedAt"] for c in containers(pod) if (end := terminated(c)) and end.get("finishedAt")]
-    return min(ends, default="9999")
+    return min(ends, default=NEVER)

@@ -92,6 +92,7 @@ def _disrupted(view: TrainingView, pod: Obj) -> Evidence | None:
 
 
 def _ended(pod: Obj) -> Evidence | None:
+    pod = pods.without_sidecars(pod)
     found = pods.failure(pod)
     if found is None:
         return None

@@ -20,6 +20,8 @@ from lamplighter.training.view import TrainingView
 _EVIDENCE = ("Job", "Service", "ConfigMap")
 _OVER = ("Complete", "SuccessCriteriaMet", "Failed", "FailureTarget")
 _DELETED = "deletionTimestamp"
+_ENDS_WITHIN = 60.0
+"""Seconds from a container's failure to its pod's: sidecars that go then take their grace, others would stay."""
 _FORCE_AFTER = 10.0
 """Seconds after the end of a pod's grace period until it is removed by force from a Node that does not answer."""
 
@@ -36,7 +38,9 @@ def tidy(view: TrainingView, plan: Plan) -> Plan:
     left += [(ref(obj), 0.0) for obj in snapshot.all_owned("ControllerRevision") if _forgotten(view, obj)]
     due = dict.fromkeys(target for target, seconds_left in left if seconds_left is not None and seconds_left <= 0)
     waits = [seconds_left for _, seconds_left in left if seconds_left is not None and seconds_left > 0]
-    stops = [_stop(job) for job in behind if ref(job) not in due and _to_be_stopped(view, job)]
+    ends = [(job, _stop_after(view, job)) for job in behind if ref(job) not in due]
+    stops = [_stop(job) for job, after in ends if after is not None and after <= 0]
+    waits += [after for _, after in ends if after is not None and after > 0]
     plan = replace(plan, patch=(*plan.patch, *stops), delete=(*plan.delete, *due))
     return plan.again(min(waits)) if waits else plan
 
@@ -64,15 +68,16 @@ def _left_behind(view: TrainingView, job: Obj) -> bool:
     return labels(job).get(STAGE) == run.stage and attempt.isdecimal() and int(attempt) < run.attempt
 
 
-def _to_be_stopped(view: TrainingView, job: Obj) -> bool:
-    """False while the Job ends by itself: stopped then, it would remove the pod that failed, and its log."""
+def _stop_after(view: TrainingView, job: Obj) -> float | None:
+    """Seconds until the Job is stopped; None when it ends by itself, which keeps the pod that failed, and its log."""
     if job["spec"].get("activeDeadlineSeconds"):
-        return False
+        return None
     its_pods = [pod for pod in pods_of(view, job) if not lost_for_good(view, pod, view.now)]
-    if any(pods.failure(pod) and not pods.over(pod) for pod in its_pods):
-        return False
-    ends = "backoffLimitPerIndex" not in job["spec"] and any(map(pods.failed, its_pods))
-    return not ends
+    if "backoffLimitPerIndex" not in job["spec"] and any(map(pods.failed, its_pods)):
+        return None
+    trainers = [pods.without_sidecars(pod) for pod in its_pods if not pods.over(pod)]
+    ends = [moment(ended) for pod in trainers if pods.failure(pod) and (ended := pods.ended_at(pod)) != pods.NEVER]
+    return max([0.0, *(_ENDS_WITHIN - abs((view.now - end).total_seconds()) for end in ends)])
 
 
 def _stop(job: Obj) -> Obj:

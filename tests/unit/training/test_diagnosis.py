@@ -2,7 +2,7 @@
 
 import pytest
 from tests.builders import a_node
-from tests.builders.objects import Obj
+from tests.builders.objects import Obj, at
 from tests.builders.pods import Pod
 from tests.unit.training.gangs import created, failing, job, pod, running
 
@@ -45,6 +45,35 @@ def verdict(failure: Obj) -> tuple[str, str]:
 )
 def test_how_a_pod_ended_tells_the_cause(its_end: Pod, cause: str, reason: str) -> None:
     assert verdict(ended(its_end)) == (cause, reason)
+
+
+CRASHED = {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": at(), "message": "mesh: boom"}}
+KILLED = {"terminated": {"exitCode": 137, "reason": "Error", "finishedAt": at(), "message": ""}}
+
+
+@pytest.mark.parametrize(
+    "its_pod",
+    [
+        pod().running().with_sidecar({"running": {"startedAt": at(1)}}, last=CRASHED),
+        pod().running().with_sidecar(CRASHED),
+        pod().waiting("PodInitializing").with_sidecar(CRASHED),
+        pod().running().with_sidecar({"waiting": {"reason": "CrashLoopBackOff"}}, last=CRASHED),
+    ],
+    ids=["runs again", "ended", "ended before the trainer began", "waits"],
+)
+def test_a_sidecar_that_is_started_again_ends_no_run(its_pod: Pod) -> None:
+    scene = running().having(its_pod)
+    scene.act()
+    assert (scene.run["attempt"], "failure" in scene.run) == (1, False)
+
+
+def test_how_a_sidecar_was_ended_does_not_hide_how_the_trainer_ended() -> None:
+    assert verdict(ended(pod().failed(1, "ValueError: boom").with_sidecar(KILLED))) == ("UserError", "UserError")
+
+
+def test_an_init_container_that_failed_its_pod_is_to_blame() -> None:
+    its_pod = pod().waiting("PodInitializing").with_sidecar(CRASHED).status(phase="Failed")
+    assert verdict(ended(its_pod)) == ("UserError", "UserError")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 from tests.builders import a_training
+from tests.builders.objects import at
 from tests.unit.training.gangs import created, fails, job, pod, running, runs, stopped
 
 
@@ -46,6 +47,29 @@ def test_a_job_whose_pod_is_about_to_fail_is_not_stopped_before() -> None:
     scene = fails(created(), "UserError")
     its_pod = pod(0).failed(1, "ValueError: boom").status(phase="Running")
     assert stopped(scene.having(its_pod)) == []
+
+
+def test_a_job_whose_failed_pod_is_held_up_by_a_sidecar_is_stopped_after_a_minute() -> None:
+    scene = fails(created(), "UserError")
+    its_pod = pod(0).failed(1, "ValueError: boom").status(phase="Running")
+    assert scene.having(its_pod).plan().requeue_after == 60
+    assert stopped(scene.after(60)) == ["digits-1-1"]
+
+
+def test_a_sidecar_that_failed_long_ago_keeps_no_job() -> None:
+    ended = {"exitCode": 1, "finishedAt": at(), "message": "mesh: boom"}
+    its_pod = pod(1).running().with_sidecar({"running": {}}, last={"terminated": ended})
+    scene = running().having(pod(0).running().disrupted("DeletionByPodGC"), its_pod)
+    scene.act()
+    assert stopped(scene) == ["digits-1-1"]
+
+
+def test_a_failed_container_whose_end_nobody_saw_keeps_no_job() -> None:
+    its_pod = pod(0).failed(137, reason="ContainerStatusUnknown").status(phase="Running").obj()
+    its_pod["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"] = None
+    scene = running().having(its_pod, pod(1).running().disrupted("DeletionByPodGC"))
+    scene.act()
+    assert stopped(scene) == ["digits-1-1"]
 
 
 def test_a_newer_attempts_job_that_the_status_does_not_tell_of_is_left_alone() -> None:
