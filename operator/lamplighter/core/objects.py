@@ -39,6 +39,12 @@ def controller_uid(obj: Obj) -> str | None:
     return None
 
 
+def controlled_by(obj: Obj, kind: str, name: str) -> bool:
+    """True when the owner that controls the object is this one."""
+    owners = obj["metadata"].get("ownerReferences") or ()
+    return any(owner.get("controller") and (owner["kind"], owner["name"]) == (kind, name) for owner in owners)
+
+
 def labels(obj: Obj) -> dict[str, str]:
     """The object's labels; empty when it has none."""
     return obj["metadata"].get("labels") or {}

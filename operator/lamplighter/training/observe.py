@@ -11,7 +11,7 @@ from lamplighter.api.training import Run, TrainingSpec
 from lamplighter.core import pods
 from lamplighter.core.conditions import reason_word
 from lamplighter.core.naming import ATTEMPT, RUN, STAGE
-from lamplighter.core.objects import Obj, annotations, condition, labels, moment
+from lamplighter.core.objects import Obj, annotations, condition, controlled_by, labels, moment
 from lamplighter.training import diagnosis
 from lamplighter.training.diagnosis import Evidence
 from lamplighter.training.stage import STAGE_CONTAINERS
@@ -57,9 +57,10 @@ class Observation:
 
 
 def pods_of(view: TrainingView, job: Obj) -> list[Obj]:
-    """The pods of a Job."""
+    """The pods of a Job; a copy that somebody made of one to look into it has its labels, but not its controller."""
     mine = labels(job)
-    return view.snapshot.all_owned("Pod", **{key: mine[key] for key in (RUN, STAGE, ATTEMPT) if key in mine})
+    alike = view.snapshot.all_owned("Pod", **{key: mine[key] for key in (RUN, STAGE, ATTEMPT) if key in mine})
+    return [pod for pod in alike if controlled_by(pod, "Job", job["metadata"]["name"])]
 
 
 def observe(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> Observation:

@@ -5,6 +5,7 @@ import json
 from lamplighter.api.training import Package
 from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
+from lamplighter.training import placement
 from lamplighter.training.stage import STAGE_CONTAINERS, StageRun, variable
 
 CONTAINER = STAGE_CONTAINERS[1]
@@ -21,7 +22,7 @@ def pod(own: StageRun) -> Obj:
         "env": [*own.environment(), variable("LAMPLIGHTER_PACKAGE", _arguments(own, package))],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
     }
-    return override(own.pod(container), own.template(CONTAINER, alone=True))
+    return placement.avoiding(own.avoided, override(own.pod(container), own.template(CONTAINER, alone=True)))
 
 
 def _arguments(own: StageRun, package: Package) -> str:

@@ -47,6 +47,18 @@ def test_a_killed_rank_counts_before_those_that_lost_it():
     assert (cause.rank, cause.sentence, cause.code) == (1, "a rank was ended by SIGKILL", -9)
 
 
+TIMED_OUT = (
+    "[Rank 0] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=7, OpType=ALLREDUCE, NumelIn=1, "
+    "NumelOut=1, Timeout(ms)=600000) ran for 600029 milliseconds before timing out."
+)
+
+
+def test_a_rank_that_the_watchdog_of_nccl_aborted_hung_whatever_it_writes_afterwards():
+    said = [f"[rank0]:[E1121 11:00:00.0 ProcessGroupNCCL.cpp:629] {TIMED_OUT}", *30 * ["frame #0: c10::Error"]]
+    cause = read({0: [*said, *marked(0, *OWN)]}, table(0, {0: -6})).cause(1)
+    assert (cause.sentence, cause.hung, cause.peer_lost) == (TIMED_OUT, True, False)
+
+
 def test_a_rank_that_torchrun_ended_is_not_the_cause():
     cause = read({0: marked(0, OWN[0], OWN[1], LOST), 1: []}, table(0, {0: 1, 1: -15})).cause(1)
     assert (cause.rank, cause.peer_lost) == (0, True)

@@ -75,6 +75,16 @@ def test_output_passes_through_unchanged(launcher: Launcher):
     assert err.endswith("done")
 
 
+def test_a_collective_that_never_ended_is_a_hang(launcher: Launcher):
+    said = "[Rank 0] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=7) ran for 600029 milliseconds"
+    process = launcher.start(
+        f"import os, sys; sys.stderr.write('[rank0]:[E] {said}\\n'); sys.stderr.flush(); os.abort()"
+    )
+    process.communicate(timeout=30)
+    assert process.returncode == 75
+    assert (launcher.said()["reason"], launcher.said()["message"]) == ("Hang", said)
+
+
 def test_an_exception_of_the_script_becomes_the_message(launcher: Launcher):
     process = launcher.start("raise ValueError('boom ü')")
     _, err = process.communicate(timeout=30)

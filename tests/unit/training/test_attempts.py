@@ -188,6 +188,16 @@ def test_only_broken_hardware_is_avoided() -> None:
     assert fails(created(), "Infrastructure").run["avoidedNodes"] == []
 
 
+def test_the_packaging_avoids_what_broke_the_training() -> None:
+    training = a_training("digits").packaged()
+    scene = created(training)
+    scene.obj["status"]["run"]["avoidedNodes"] = ["node-0"]
+    scene.having(a_job(training.obj()).succeeded()).settle()
+    spec = scene.child("Job", "digits-1-package-1")["spec"]["template"]["spec"]
+    (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term["matchFields"] == [{"key": "metadata.name", "operator": "NotIn", "values": ["node-0"]}]
+
+
 def test_a_node_is_avoided_once_and_only_the_newest_are_remembered() -> None:
     scene = created()
     scene.obj["status"]["run"]["avoidedNodes"] = [f"old-{number}" for number in range(64)]

@@ -71,6 +71,13 @@ def test_how_a_sidecar_was_ended_does_not_hide_how_the_trainer_ended() -> None:
     assert verdict(ended(pod().failed(1, "ValueError: boom").with_sidecar(KILLED))) == ("UserError", "UserError")
 
 
+def test_a_copy_that_somebody_made_of_a_pod_ends_no_run() -> None:
+    copy = pod().failed(1, "ValueError: boom").meta(name="looked-into", uid="copy", ownerReferences=[])
+    scene = running().having(copy)
+    scene.act()
+    assert (scene.run["attempt"], scene.run["state"]) == (1, "Running")
+
+
 def test_an_init_container_that_failed_its_pod_is_to_blame() -> None:
     its_pod = pod().waiting("PodInitializing").with_sidecar(CRASHED).status(phase="Failed")
     assert verdict(ended(its_pod)) == ("UserError", "UserError")

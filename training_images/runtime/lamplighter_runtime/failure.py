@@ -35,6 +35,11 @@ class Cause:
         return torchrun.tells_of_lost_peer(self.sentence)
 
     @property
+    def hung(self) -> bool:
+        """Whether a collective waited in vain for another rank."""
+        return torchrun.timeout_in(self.sentence) is not None
+
+    @property
     def gpu_failed(self) -> bool:
         """Whether the device is named as broken, by the error or by a library just before it."""
         return bool(_GPU_FAILED.search(self.sentence)) or any(map(_GPU_FAILED.search, self.tail))
@@ -47,6 +52,7 @@ class RankOutput:
         """Start with nothing read."""
         self._tail: deque[str] = deque(maxlen=torchrun.TAIL_LINES)
         self._tracebacks = TracebackFinder()
+        self._timed_out: str | None = None
         self._lock = threading.Lock()
 
     def feed(self, line: str, errors: bool) -> None:
@@ -57,6 +63,7 @@ class RankOutput:
                 self._tail.append(line.rstrip().rpartition("\r")[2])
             if errors:
                 self._tracebacks.feed(line)
+                self._timed_out = self._timed_out or torchrun.timeout_in(line)
 
     def uncaught(self, rank: int) -> str | None:
         """The exception that PyTorch marked as the one that ends this rank; only with a process group."""
@@ -67,7 +74,9 @@ class RankOutput:
         """Tell why this rank ended with `code`."""
         with self._lock:
             tail = list(self._tail)
-            return Cause(self._tracebacks.cause(rank) or _unexplained(code, tail), code, rank, tail)
+            # What is raised after a timeout follows from it.
+            said = self._timed_out or self._tracebacks.cause(rank) or _unexplained(code, tail)
+            return Cause(said, code, rank, tail)
 
 
 def _unexplained(code: int, tail: Sequence[str]) -> str:

@@ -27,6 +27,8 @@ _PEER_LOST = re.compile(
     r"|Rendezvous(Connection|Closed)Error|CheckpointError: .* failed on rank",
     re.IGNORECASE,
 )
+# A collective of NCCL that never ended: PyTorch's own watchdog says so, then aborts the rank without a traceback.
+_TIMED_OUT = re.compile(r"(\[Rank \d+\] )?Watchdog caught collective operation timeout: .*")
 # torchrun itself could not meet the others.
 _UNREACHABLE = re.compile(r"RendezvousTimeoutError|DistStoreError|DistNetworkError.*timed out")
 
@@ -99,6 +101,12 @@ def tells_of_lost_peer(error: str) -> bool:
     return bool(_PEER_LOST.search(error))
 
 
+def timeout_in(line: str) -> str | None:
+    """Return what a line says of a collective that waited in vain for another rank, if it says so."""
+    found = _TIMED_OUT.search(line)
+    return found and found.group()
+
+
 def tells_of_no_meeting(error: str) -> bool:
     """Whether torchrun's own exception says that it did not reach the others."""
     return bool(_UNREACHABLE.search(error))
@@ -126,6 +134,7 @@ class FailureReader:
         """The ranks are about to start, or to start anew: what was read is history."""
         self._tracebacks = TracebackFinder()
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._timed_out: str | None = None
         self._script_ended = False
         self._in_root_cause = False
         self._rank: int | None = None
@@ -153,6 +162,7 @@ class FailureReader:
         if line.strip() and not line.startswith(("*****", "Setting OMP_NUM_THREADS ")):
             self._tail.append(line.rstrip())
         self._tracebacks.feed(line)
+        self._timed_out = self._timed_out or timeout_in(line)
 
     def _read_table(self, line: str) -> None:
         if line.startswith(_ROOT_CAUSE):
@@ -188,5 +198,5 @@ class FailureReader:
 
     @property
     def cause(self) -> str | None:
-        """The exception that ended the script, else None."""
-        return self._tracebacks.cause(self._rank)
+        """The exception, or the wait, that ended the script, else None."""
+        return self._timed_out or self._tracebacks.cause(self._rank)

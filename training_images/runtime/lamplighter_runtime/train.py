@@ -115,6 +115,8 @@ def _failure(cause: Cause, recorded: str | None, out_of_memory: bool) -> Ending:
         cause = Cause(recorded, cause.code, cause.rank, cause.tail)
     if cause.rank is None and torchrun.tells_of_no_meeting(cause.sentence):
         return Ending(MASTER_UNREACHABLE, "MasterUnreachable", cause.sentence, cause.tail)
+    if cause.hung:
+        return Ending(HANG, "Hang", cause.sentence, cause.tail, cause.rank)
     reason = "PeerLost" if cause.peer_lost else "GPUFailed" if cause.gpu_failed else "UserError"
     return Ending(code, reason, cause.sentence, cause.tail, cause.rank)
 
