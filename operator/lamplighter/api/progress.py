@@ -31,9 +31,7 @@ class Progress(ApiModel):
     step: int | None = None
     total: int | None = None
     steps: Annotated[str, Field(max_length=64)] | None = Field(default=None, description="For people: 120/1000.")
-    metrics: Annotated[dict[str, Annotated[str, Field(max_length=32)]], Field(max_length=32)] = Field(
-        default_factory=dict, description="The last value of each, six digits."
-    )
+    metrics: Metrics = Field(default_factory=dict, description="The last value of each, six digits.")
     samples_per_second: Annotated[str, Field(max_length=32)] | None = None
     eta: Annotated[str, Field(max_length=32)] | None = Field(default=None, description="Time left: 12m30s.")
     checkpoint_step: int | None = Field(default=None, description="The step of the newest checkpoint.")

@@ -26,7 +26,7 @@ from lamplighter.api.common import (
 )
 from lamplighter.api.failures import Failure, FailurePolicy
 from lamplighter.api.placement import Elastic, GangScheduling, Rdma, ResourceClaim, Topology
-from lamplighter.api.progress import CheckpointPolicy, Progress, ProgressOptions
+from lamplighter.api.progress import CheckpointPolicy, Metrics, Progress, ProgressOptions
 
 
 class Source(ApiModel):
@@ -221,9 +221,7 @@ class RunRecord(ApiModel):
     completion_time: Timestamp | None = None
     restarts: int = Field(default=0, ge=0)
     executions: int = Field(default=0, ge=0)
-    metrics: Annotated[dict[str, Annotated[str, Field(max_length=32)]], Field(max_length=32)] = Field(
-        default_factory=dict, description="The last value of each."
-    )
+    metrics: Metrics = Field(default_factory=dict, description="The last value of each.")
 
 
 class Run(ApiModel):
