@@ -274,7 +274,8 @@ async def _release(lock: LeaseLock, settings: Settings) -> None:
 
 def _url(kind: str, namespace: str, name: str = "") -> str:
     resource = RESOURCES[kind]
-    url = f"{resource.path}/namespaces/{namespace}/{resource.plural}"
+    place = f"/namespaces/{namespace}" if resource.namespaced else ""
+    url = f"{resource.path}{place}/{resource.plural}"
     return f"{url}/{name}" if name else url
 
 

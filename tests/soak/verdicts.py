@@ -27,8 +27,8 @@ def of_training(training: Obj, story: list[Entry], injected: Mapping[Cause, int]
         *_one_end(told),
         *_jobs_once(story),
         *_attempts(story, told),
-        *_budgets(policy, told[-1]),
-        *_causes(told[-1], injected),
+        *_budgets(policy, told),
+        *_causes(told, injected),
         *_jobs_over(story),
         *_pods_over(story),
     ]
@@ -72,15 +72,21 @@ def _attempts(story: list[Entry], told: list[dict[str, Any]]) -> Iterable[str]:
             yield f"the attempt went back from {before['attempt']} to {after['attempt']}"
         if after["stage"] == "train" != before["stage"]:
             yield f"stage {before['stage']} was followed by stage train"
-    counted = told[-1]["restarts"] + told[-1].get("failures", {}).get(Cause.PREEMPTED, 0)
+    preempted = sum(last.get("failures", {}).get(Cause.PREEMPTED, 0) for last in _ends(told))
+    counted = told[-1]["restarts"] + preempted
     repeated = sum(attempt - 1 for attempt in reached.values())
     if counted != repeated:
         yield f"{counted} restarts and preemptions are counted, and {repeated} attempts were not first ones"
 
 
-def _budgets(policy: FailurePolicy, last: dict[str, Any]) -> Iterable[str]:
-    spent = 0
-    for name, times in last.get("failures", {}).items():
+def _ends(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last word of each stage: each counts its own failures."""
+    return list({run["stage"]: run for run in told}.values())
+
+
+def _budgets(policy: FailurePolicy, told: list[dict[str, Any]]) -> Iterable[str]:
+    spent, counted = 0, told[-1]["restarts"]
+    for last, name, times in [(last, *entry) for last in _ends(told) for entry in last.get("failures", {}).items()]:
         cause = Cause(name)
         limit = budget.allowed(policy, cause)
         ended = last["state"] == "Failed" and last.get("failure", {}).get("cause") == name
@@ -89,13 +95,14 @@ def _budgets(policy: FailurePolicy, last: dict[str, Any]) -> Iterable[str]:
         if ended and limit is not None and times <= limit:
             yield f"it ended by {name}, whose budget of {limit} was not spent: {times}"
         spent += (times - ended) * budget.spends(cause)
-    if spent != last["restarts"]:
-        yield f"{spent} failures were answered that spend a budget, and {last['restarts']} restarts are counted"
+    if spent != counted:
+        yield f"{spent} failures were answered that spend a budget, and {counted} restarts are counted"
 
 
-def _causes(last: dict[str, Any], injected: Mapping[Cause, int]) -> Iterable[str]:
+def _causes(told: list[dict[str, Any]], injected: Mapping[Cause, int]) -> Iterable[str]:
+    last = told[-1]
     for cause in _BY_DICE:
-        times = last.get("failures", {}).get(cause, 0)
+        times = sum(end.get("failures", {}).get(cause, 0) for end in _ends(told))
         if times > injected.get(cause, 0):
             yield f"{times} failures are put down to {cause.value}, and there were {injected.get(cause, 0)}"
     if last["state"] == "Failed" and last.get("failure", {}).get("cause") not in _BY_DICE:

@@ -236,12 +236,12 @@ class Run(ApiModel):
         default=None, description="The Job of this attempt is not made yet, and not before this."
     )
     executions: int = Field(
-        default=0, ge=0, description="How often the pods of this stage were started: restarts, preemptions, resumes."
+        default=0, ge=0, description="How often pods were started: each stage, restarts, preemptions, resumes."
     )
     executed_at: Timestamp | None = Field(default=None, description="When they were started last.")
     restarts: int = Field(default=0, ge=0, description="Failures that were answered with a new attempt.")
     failures: Annotated[dict[str, int], Field(max_length=16)] = Field(
-        default_factory=dict, description="Ended attempts by cause."
+        default_factory=dict, description="Ended attempts of this stage by cause."
     )
     failures_in_a_row: int = Field(default=0, ge=0, description="What the backoff counts.")
     last_failure: Failure | None = Field(default=None, description="Why the attempt before this one ended.")

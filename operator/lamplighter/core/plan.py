@@ -50,7 +50,7 @@ class Snapshot:
 
     ``children`` and ``related`` are keyed by (kind, name); a related object that does not exist is absent.
     ``nodes`` holds the Nodes that the pods among the children are bound to, by name; one that is gone is absent.
-    None: nobody watches Nodes.
+    None: nobody watches Nodes, or what the watch tells of them now says nothing.
     ``report`` is what a pod said last about its progress (see progress.py), None when none has.
     """
 

@@ -1,6 +1,7 @@
 """What a pod says about why it does not run, or why it ended. Pure: reads the pod's status, nothing else."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,10 @@ _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "Err
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _SIGNALLED = frozenset({137, 143})
 _ECHOES = frozenset({"PeerLost", "Terminated"})
+_PEER_LOST = re.compile(
+    r"(gloo|nccl|distributed).*(closed|reset) by peer|ncclRemoteError|ncclSystemError|remote process exited", re.I
+)
+"""How the collectives of PyTorch complain that another process has gone, where no launcher of ours says so."""
 _LOG_LINES, _LOG_WIDTH = 20, 512
 NEVER = "9999"
 """Later than any moment that the kubelet writes."""
@@ -149,7 +154,8 @@ def _ended(pod: Obj, container: str, end: Obj) -> Failure:
             pod, "ContainerCannotRun", f"{what}: {said.message or 'its command could not be started'}", code=code
         )
     words = f"{what}: {said.message or 'no last words'}"
-    return blame(pod, said.reason or "UserError", words, code=code, log=said.data.get("tail"))
+    lost = said.reason is None and any(_PEER_LOST.search(line) for line in (end.get("message") or "").splitlines())
+    return blame(pod, said.reason or ("PeerLost" if lost else "UserError"), words, code=code, log=said.data.get("tail"))
 
 
 def blame(

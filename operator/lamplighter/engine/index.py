@@ -8,11 +8,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from lamplighter.core.naming import MANAGED_BY, MANAGER, OWNER_LABEL
-from lamplighter.core.objects import Obj, Ref, labels
+from lamplighter.core.objects import Obj, Ref, condition, labels
 from lamplighter.core.plan import Snapshot
 from lamplighter.engine.pruning import prune
 from lamplighter.engine.queue import Key
 
+MOST = 0.55
+"""Of so many Nodes silent at once it is not they that failed; the share at which Kubernetes stops evicting, too."""
 References = Callable[[Obj], Iterable[Ref]]
 
 
@@ -33,6 +35,7 @@ class Index:
         """
         self._changed = changed
         self._nodes: dict[str, Obj] | None = {} if with_nodes else None
+        self._silent: set[str] = set()
         self._reports: dict[Key, Obj] = {}
         self._primary: dict[Key, Obj] = {}
         self._children: defaultdict[Key, dict[tuple[str, str], Obj]] = defaultdict(dict)
@@ -71,8 +74,7 @@ class Index:
     def remove(self, obj: Obj) -> set[Key]:
         """Forget an object that was deleted. Returns the keys to reconcile."""
         if obj["kind"] == "Node":
-            name = obj["metadata"]["name"]
-            return self._owners_on(name) if self._nodes and self._nodes.pop(name, None) else set()
+            return self._remove_node(obj["metadata"]["name"])
         key = _key(obj)
         uid = obj["metadata"].get("uid")
         if key.kind in OWNER_LABEL:
@@ -167,23 +169,39 @@ class Index:
         known = None if self._nodes is None else self._nodes.get(name)
         if self._nodes is None or not _newer(obj, known):
             return set()
+        before = self._cut_off
         self._nodes[name] = node = prune(obj)
+        (self._silent.discard if condition(node, "Ready") else self._silent.add)(name)
         # Most news of a Node are heartbeats.
         same = known is not None and known.get("status") == node.get("status")
-        return set() if same else self._owners_on(name)
+        return set() if same else self._owners_on(name, *(self._silent if before != self._cut_off else ()))
+
+    def _remove_node(self, name: str) -> set[Key]:
+        if self._nodes is None or name not in self._nodes:
+            return set()
+        before = self._cut_off
+        del self._nodes[name]
+        self._silent.discard(name)
+        return self._owners_on(name, *(self._silent if before != self._cut_off else ()))
+
+    @property
+    def _cut_off(self) -> bool:
+        """True when so many Nodes are silent that the fault is on the way to them."""
+        return self._nodes is not None and len(self._silent) > MOST * len(self._nodes)
 
     def _nodes_of(self, children: dict[tuple[str, str], Obj]) -> dict[str, Obj] | None:
-        if self._nodes is None:
+        """The Nodes of these pods; None when nobody watches Nodes, or when what is known of them says nothing."""
+        if self._nodes is None or self._cut_off:
             return None
         names = {child["spec"].get("nodeName", "") for (kind, _), child in children.items() if kind == "Pod"}
         return {name: self._nodes[name] for name in names if name in self._nodes}
 
-    def _owners_on(self, node: str) -> set[Key]:
-        """Whom the state of a Node concerns. It changes seldom: no index is kept for it."""
+    def _owners_on(self, *nodes: str) -> set[Key]:
+        """Whom the state of these Nodes concerns. It changes seldom: no index is kept for it."""
         return {
             owner
             for owner, siblings in self._children.items()
-            if any(kind == "Pod" and pod["spec"].get("nodeName") == node for (kind, _), pod in siblings.items())
+            if any(kind == "Pod" and pod["spec"].get("nodeName") in nodes for (kind, _), pod in siblings.items())
         }
 
     def _link(self, key: Key, targets: set[Key]) -> None:

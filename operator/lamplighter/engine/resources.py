@@ -45,7 +45,7 @@ RESOURCES: dict[str, Resource] = {
         _resource("ModelDeployment", GROUP, VERSION, "modeldeployments", _READ),
         _resource("Job", "batch", "v1", "jobs", f"{_READ} create patch delete"),
         _resource("Pod", "", "v1", "pods", f"{_READ} delete"),
-        _resource("Node", "", "v1", "nodes", "list watch", namespaced=False),
+        _resource("Node", "", "v1", "nodes", _READ, namespaced=False),
         _resource("Service", "", "v1", "services", f"{_READ} create patch delete"),
         _resource("ConfigMap", "", "v1", "configmaps", f"{_READ} create delete"),
         _resource("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", f"{_READ} create"),

@@ -125,9 +125,9 @@ def _wait(view: TrainingView, run: Run) -> float:
 
 def _ran_long(view: TrainingView, run: Run) -> bool:
     """True when the attempt ran longer than the longest pause: its failure is not one more of the same row."""
-    if run.attempt_start_time is None:
+    if run.executed_at is None:
         return False
-    ran = (view.now - moment(run.attempt_start_time)).total_seconds()
+    ran = (view.now - moment(run.executed_at)).total_seconds()
     return ran > seconds(view.spec.failure_policy.backoff.max)
 
 

@@ -4,12 +4,13 @@ The first failure that is nobody's echo counts: when one rank goes, the others l
 deletes them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lamplighter.api.failures import Cause, Failure
 from lamplighter.core import nodes, pods
 from lamplighter.core.objects import Obj, condition
+from lamplighter.core.plan import Snapshot
 from lamplighter.training.view import TrainingView
 
 _CAUSES = {
@@ -63,6 +64,19 @@ def examine(view: TrainingView, pod: Obj) -> Evidence | None:
         or _lost(view, pod)
         or _gone(pod)
     )
+
+
+def unknown_nodes(view: TrainingView) -> list[str]:
+    """Nodes that pods are bound to and the watch does not know: gone, or only new."""
+    known, pods_alive = view.snapshot.nodes, (pod for pod in view.snapshot.all_owned("Pod") if not pods.over(pod))
+    names = {_node(pod) for pod in pods_alive if _node(pod)}
+    return [] if known is None else sorted(names - known.keys())
+
+
+def with_nodes_that_were_read(snapshot: Snapshot) -> Snapshot:
+    """The snapshot, knowing the Nodes that were asked for, too."""
+    read = {name: obj for (kind, name), obj in snapshot.related.items() if kind == "Node"}
+    return replace(snapshot, nodes={**snapshot.nodes, **read}) if read and snapshot.nodes is not None else snapshot
 
 
 def node_doubt(view: TrainingView, pod: Obj) -> float | None:

@@ -8,6 +8,7 @@ from lamplighter.core.naming import RETRAIN
 from lamplighter.core.objects import Ref, annotations
 from lamplighter.core.plan import Plan, Snapshot
 from lamplighter.training import freeze, verdict
+from lamplighter.training.diagnosis import unknown_nodes, with_nodes_that_were_read
 from lamplighter.training.progress import advance, kept_from_starting, supersede
 from lamplighter.training.start import begun, last_run, start, unrecorded_jobs
 from lamplighter.training.tidy import tidy
@@ -26,7 +27,12 @@ def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
     jobs = [run.job] if run and under_way else unrecorded_jobs(snapshot, last_run(view))
     missing = [Ref("Job", snapshot.namespace, name) for name in jobs if snapshot.owned("Job", name) is None]
     starting = not under_way and _wants_run(view)
-    return [*missing, *([Ref("ConfigMap", snapshot.namespace, source.config_map)] if source and starting else [])]
+    unknown = [Ref("Node", "", name) for name in (unknown_nodes(view) if under_way else ())]
+    return [
+        *missing,
+        *unknown,
+        *([Ref("ConfigMap", snapshot.namespace, source.config_map)] if source and starting else []),
+    ]
 
 
 def plan(snapshot: Snapshot, now: datetime, options: Options = DEFAULTS) -> Plan:
@@ -57,6 +63,7 @@ def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again:
 
 def _view(snapshot: Snapshot, now: datetime, options: Options) -> TrainingView:
     parsed = ModelTraining.model_validate(snapshot.obj)
+    snapshot = with_nodes_that_were_read(snapshot)
     return TrainingView(snapshot, parsed.spec, parsed.status, now, options)
 
 

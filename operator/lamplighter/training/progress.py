@@ -83,8 +83,8 @@ def _stage_done(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observat
             "stage": following,
             "attempt": 1,
             "attempt_start_time": timestamp(view.now),
-            "executions": 0,
             "executed_at": None,
+            "failures": {},  # each stage has its own budgets
             "failures_in_a_row": 0,
             "job": stages.job_name(view.snapshot.name, run.number, following, 1),
             "state": RunState.PENDING,

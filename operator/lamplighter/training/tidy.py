@@ -10,7 +10,7 @@ from lamplighter.api.common import seconds
 from lamplighter.api.training import RunState
 from lamplighter.core import pods
 from lamplighter.core.naming import ATTEMPT, STAGE, run_number
-from lamplighter.core.objects import Obj, condition, labels, moment, ref
+from lamplighter.core.objects import Obj, Ref, condition, labels, moment, ref
 from lamplighter.core.plan import Plan
 from lamplighter.training import freeze
 from lamplighter.training.diagnosis import lost_for_good
@@ -31,7 +31,7 @@ def tidy(view: TrainingView, plan: Plan) -> Plan:
     snapshot = view.snapshot
     existing = [obj for kind in _EVIDENCE for obj in snapshot.all_owned(kind) if not obj["metadata"].get(_DELETED)]
     left = [(ref(obj), _seconds_left(view, obj)) for obj in existing]
-    left += [(replace(ref(pod), force=True), _force_after(view, pod)) for pod in snapshot.all_owned("Pod")]
+    left += [(_lost(pod), _remove_after(view, pod)) for pod in snapshot.all_owned("Pod")]
     # Who suspended a Job may start it again, so one that is left behind goes.
     behind = [obj for obj in existing if obj["kind"] == "Job" and _left_behind(view, obj)]
     left += [(ref(job), 0.0) for job in behind if job["spec"].get("suspend")]
@@ -86,8 +86,13 @@ def _stop(job: Obj) -> Obj:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"activeDeadlineSeconds": 1}}
 
 
-def _force_after(view: TrainingView, pod: Obj) -> float | None:
-    """Seconds until a pod is removed by force; None unless its Node is lost and the pod is to go."""
+def _lost(pod: Obj) -> Ref:
+    """A pod on a lost Node: deleted like any other first, and by force when nobody has ended it."""
+    return replace(ref(pod), force=pod["metadata"].get(_DELETED) is not None)
+
+
+def _remove_after(view: TrainingView, pod: Obj) -> float | None:
+    """Seconds until a pod is removed; None unless its Node is lost and the pod is to go."""
     if pods.over(pod) or not lost_for_good(view, pod, view.now):
         return None
     run = view.status.run

@@ -24,6 +24,8 @@ def index() -> Index:
     index.put(version(a_pod(JOB).on("node-1"), 2))
     index.put(version(a_node("node-1"), 3))
     index.put(version(a_node("node-2"), 4))
+    for number in range(3, 9):
+        index.put(version(a_node(f"node-{number}"), number + 2))
     return index
 
 
@@ -57,11 +59,26 @@ def test_a_node_that_goes_wakes_those_whose_pods_it_ran(index: Index) -> None:
 
 
 def test_a_node_that_a_listing_does_not_have_is_gone(index: Index) -> None:
-    assert index.sweep("Node", None, {("", "node-2")}) == {TRAINING}
+    assert index.sweep("Node", None, {("", f"node-{number}") for number in range(2, 9)}) == {TRAINING}
     assert nodes(index) == set()
 
 
 def test_a_snapshot_shows_the_nodes_of_its_pods_and_no_other(index: Index) -> None:
+    assert nodes(index) == {"node-1"}
+
+
+def test_when_most_nodes_are_silent_nothing_is_known_of_any(index: Index) -> None:
+    for number in range(1, 5):
+        index.put(version(a_node(f"node-{number}").silent(), 20))
+    assert nodes(index) == {"node-1"}
+    assert index.put(version(a_node("node-5").silent(), 20)) == {TRAINING}
+    assert nodes(index) is None
+
+
+def test_whose_node_stays_silent_is_woken_when_the_others_are_back(index: Index) -> None:
+    for number in range(1, 6):
+        index.put(version(a_node(f"node-{number}").silent(), 20))
+    assert index.put(version(a_node("node-5"), 21)) == {TRAINING}
     assert nodes(index) == {"node-1"}
 
 

@@ -230,3 +230,18 @@ def test_a_bad_condition_that_is_over_says_nothing() -> None:
     scene = running()
     scene.options = Options(bad_node_conditions=frozenset({"GPUUnhealthy"}))
     assert scene.having(a_node("node-1").condition("GPUUnhealthy", status="False")).plan().empty
+
+
+def test_a_lost_peer_is_told_from_an_error_without_our_launcher_too() -> None:
+    log = "RuntimeError: [gloo/transport/tcp/pair.cc:553] Connection closed by peer [10.0.0.1]:9\nChildFailedError:"
+    scene = failing(pod(0).failed(1, log), pod(1).failed(1, log)).after(11)
+    scene.act()
+    assert verdict(scene.run["lastFailure"]) == ("Infrastructure", "PeerLost")
+
+
+def test_a_node_that_only_the_watch_does_not_know_is_asked_for_and_not_lost() -> None:
+    scene = running().having(pod(0).running().on("new").status(startTime=at())).after(60)
+    assert ("Node", "new") in [(ref.kind, ref.name) for ref in scene.reads]
+    assert scene.plan().status is not None
+    scene.related["Node", "new"] = a_node("new").obj()
+    assert scene.plan().status is None

@@ -153,11 +153,12 @@ def test_when_the_job_gives_up_the_attempt_has_failed() -> None:
     assert (scene.run["attempt"], scene.run["lastFailure"]["reason"]) == (2, "Killed")
 
 
-def test_a_worker_on_a_lost_node_is_removed_by_force_so_that_the_job_replaces_it() -> None:
+def test_a_worker_on_a_lost_node_is_deleted_so_that_the_job_replaces_it() -> None:
     scene = running().having(a_node("node-1").silent()).after(14)
     assert scene.waits() == 1
-    plan = scene.after(15).act()
-    assert [(ref.name, ref.force) for ref in plan.delete] == [("digits-1-1-1-x7k2p", True)]
+    plan = scene.after(15).plan()
+    assert [(ref.name, ref.force) for ref in plan.delete] == [("digits-1-1-1-x7k2p", False)]
+    scene.act()
     assert (scene.run["attempt"], scene.run["state"]) == (1, "Running")
 
 

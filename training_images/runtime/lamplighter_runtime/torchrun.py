@@ -23,7 +23,8 @@ _TABLE_EXIT = re.compile(r"^\s+exitcode\s+: (-?\d+)")
 # How the collectives of PyTorch complain when another process of the group has gone.
 _PEER_LOST = re.compile(
     r"gloo/\S+ .*((closed|reset) by peer|broken pipe|connection refused|timed? ?out)"
-    r"|ncclRemoteError|remote process exited|DistNetworkError.*(closed|reset|broken|failed to recv)"
+    r"|ncclRemoteError|ncclSystemError|NCCL.*unhandled system error|NCCL communicator was aborted"
+    r"|remote process exited|DistNetworkError.*(closed|reset|broken|failed to recv)"
     r"|Rendezvous(Connection|Closed)Error|CheckpointError: .* failed on rank",
     re.IGNORECASE,
 )
