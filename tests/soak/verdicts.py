@@ -86,7 +86,8 @@ def _ends(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _budgets(policy: FailurePolicy, told: list[dict[str, Any]]) -> Iterable[str]:
     spent, counted = 0, told[-1]["restarts"]
-    for last, name, times in [(last, *entry) for last in _ends(told) for entry in last.get("failures", {}).items()]:
+    by_stage = [(end, *entry) for end in _ends(told) for entry in end.get("failures", {}).items()]
+    for last, name, times in by_stage:
         cause = Cause(name)
         limit = budget.allowed(policy, cause)
         ended = last["state"] == "Failed" and last.get("failure", {}).get("cause") == name
