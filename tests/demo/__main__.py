@@ -98,7 +98,7 @@ def check(url: str) -> dict[str, Any]:
     job = json.loads(json.dumps(_CHECK))
     job["spec"]["template"]["spec"]["containers"][0]["command"].append(url)
     kubectl("-n", NAMESPACE, "apply", "-f", "-", stdin=json.dumps(job))
-    kubectl("-n", NAMESPACE, "wait", "--for=condition=Complete", "--timeout=240s", "job/digits-check")
+    kubectl("-n", NAMESPACE, "wait", "--for=condition=Complete", "--timeout=900s", "job/digits-check")
     result: dict[str, Any] = json.loads(kubectl("-n", NAMESPACE, "logs", "job/digits-check").splitlines()[-1])
     return result
 

@@ -16,7 +16,7 @@ CRDS = ("crd/modeltrainings.lamplighter.dev", "crd/modeldeployments.lamplighter.
 def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
     """What kubectl prints; an error tells the command and what it complained of."""
     command = [tools.kubectl(), "--kubeconfig", str(tools.kubeconfig("kind")), *arguments]
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=1200, check=False)
     if check and done.returncode != 0:
         raise RuntimeError(f"kubectl {' '.join(arguments)} exited {done.returncode}: {done.stderr.strip()}")
     return done.stdout
@@ -47,7 +47,7 @@ def wait_until(what: str, holds: Callable[[], Any], seconds: float) -> Any:
 def install_operator(overlay: str = "manifests/overlays/kind") -> None:
     """Install the CRDs and the operator, with the image that was built last, and wait until it runs."""
     kubectl("apply", "--server-side", "--force-conflicts", "-k", str(tools.ROOT / overlay))
-    kubectl("wait", "--for=condition=Established", "--timeout=60s", *CRDS)
+    kubectl("wait", "--for=condition=Established", "--timeout=180s", *CRDS)
     image = tools.image("operator")
     kubectl("-n", OPERATOR_NAMESPACE, "set", "image", OPERATOR, f"operator={image}")
-    kubectl("-n", OPERATOR_NAMESPACE, "rollout", "status", OPERATOR, "--timeout=180s")
+    kubectl("-n", OPERATOR_NAMESPACE, "rollout", "status", OPERATOR, "--timeout=600s")

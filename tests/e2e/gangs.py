@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.demo.cluster import wait_until
-from tests.e2e.world import Obj, World
+from tests.e2e.world import PATIENCE, Obj, World
 
 OUTPUT = {"storageClassName": "shared", "accessModes": ["ReadWriteMany"], "size": "1Gi"}
 QUICK = {"initial": "1s", "max": "5s"}
@@ -21,7 +21,7 @@ def train(world: World, name: str, script: str, **spec: Any) -> None:
     world.train(name, source=name, failurePolicy=policy, **{"nodes": 2, "output": OUTPUT, **spec})
 
 
-def running(world: World, name: str, attempt: int = 1, seconds: float = 180) -> list[Obj]:
+def running(world: World, name: str, attempt: int = 1) -> list[Obj]:
     """Wait until an attempt runs; gives its pods by their index."""
 
     def there() -> list[Obj]:
@@ -32,5 +32,5 @@ def running(world: World, name: str, attempt: int = 1, seconds: float = 180) -> 
         live = [pod for pod in found if pod["status"]["phase"] == "Running"]
         return sorted(live, key=lambda pod: pod["metadata"]["name"])
 
-    pods: list[Obj] = wait_until(f"attempt {attempt} of {name} runs", there, seconds)
+    pods: list[Obj] = wait_until(f"attempt {attempt} of {name} runs", there, PATIENCE)
     return pods

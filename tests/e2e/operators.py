@@ -30,7 +30,7 @@ def sigkill(victims: list[dict[str, Any]]) -> int:
 
 
 @contextmanager
-def under_attack(seed: int, between: tuple[float, float] = (3.0, 15.0)) -> Iterator[None]:
+def under_attack(seed: int, between: tuple[float, float] = (8.0, 25.0)) -> Iterator[None]:
     """While inside, operator processes are killed at random moments, one or all at once; the seed is printed."""
     print(f"operators are killed by seed {seed}")
     chance, done = random.Random(seed), threading.Event()

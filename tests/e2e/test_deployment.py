@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.demo.cluster import wait_until
-from tests.e2e.world import World
+from tests.e2e.world import PATIENCE, World
 
 LOAD = """\
 import json, sys, time, urllib.request
@@ -86,10 +86,10 @@ def test_a_newer_run_is_rolled_out_without_a_failed_request(world: World, traine
     load = _start_load(world, world.get("md", "net")["status"]["endpoint"], seconds=100)
     world.kubectl("patch", "mt", "net", "--type=merge", "-p", '{"spec":{"args":["--epochs","2"]}}')
     world.succeeded("net", run=2)
-    wait_until("run 2 serves", lambda: world.get("md", "net")["status"]["stable"]["model"].get("run") == 2, 180)
+    wait_until("run 2 serves", lambda: world.get("md", "net")["status"]["stable"]["model"].get("run") == 2, PATIENCE)
     second = world.get("md", "net")["status"]["stable"]
     assert second["revision"] != first["revision"]
-    wait_until("the old revision is gone", lambda: len(_deployments(world)) == 1, 60)
+    wait_until("the old revision is gone", lambda: len(_deployments(world)) == 1, PATIENCE)
     result = _load_result(world, load)
     assert result["lost"] == []
     assert result["asked"] > 200
@@ -105,12 +105,12 @@ def test_what_serves_goes_on_serving_while_the_next_revision_is_broken(world: Wo
     assert _load_result(world, load)["lost"] == []
     world.kubectl("patch", "md", "net", "--type=json", "-p", '[{"op":"remove","path":"/spec/runtime/image"}]')
     world.ready("modeldeployment", "net", "Ready", status="True")
-    wait_until("the broken revision is gone", lambda: len(_deployments(world)) == 1, 60)
+    wait_until("the broken revision is gone", lambda: len(_deployments(world)) == 1, PATIENCE)
 
 
 def test_it_scales_through_the_scale_subresource(world: World) -> None:
     world.kubectl("scale", "md", "net", "--replicas=1")
-    wait_until("one pod serves", lambda: world.get("md", "net")["status"]["readyReplicas"] == 1, 60)
+    wait_until("one pod serves", lambda: world.get("md", "net")["status"]["readyReplicas"] == 1, PATIENCE)
     view = world.kubectl("get", "md", "net")
     assert "Ready" in view
 
@@ -157,6 +157,8 @@ def _start_load(world: World, url: str, seconds: float) -> str:
 
 
 def _load_result(world: World, name: str) -> dict[str, Any]:
-    wait_until(f"{name} is done", lambda: world.get("pod", name)["status"]["phase"] in ("Succeeded", "Failed"), 240)
+    wait_until(
+        f"{name} is done", lambda: world.get("pod", name)["status"]["phase"] in ("Succeeded", "Failed"), PATIENCE
+    )
     result: dict[str, Any] = json.loads(world.kubectl("logs", name).splitlines()[-1])
     return result

@@ -2,9 +2,9 @@
 
 from tests.demo.cluster import wait_until
 from tests.e2e import operators
-from tests.e2e.world import World
+from tests.e2e.world import PATIENCE, World
 
-SLOW = "import time\nfor step in range(12):\n    print('step', step, flush=True)\n    time.sleep(1)\n"
+SLOW = "import time\nfor step in range(30):\n    print('step', step, flush=True)\n    time.sleep(1)\n"
 
 
 def test_a_suspended_training_keeps_its_job_without_pods_and_resumes(world: World) -> None:
@@ -17,7 +17,7 @@ def test_a_suspended_training_keeps_its_job_without_pods_and_resumes(world: Worl
     world.ready("modeltraining", "sleeper", "Running")
     world.kubectl("patch", "mt", "sleeper", "--type=merge", "-p", '{"spec":{"suspend":true}}')
     world.ready("modeltraining", "sleeper", "Suspended")
-    wait_until("no pod is left", lambda: not world.all("pods", "lamplighter.dev/training=sleeper"), 90)
+    wait_until("no pod is left", lambda: not world.all("pods", "lamplighter.dev/training=sleeper"), PATIENCE)
     world.kubectl("patch", "mt", "sleeper", "--type=merge", "-p", '{"spec":{"suspend":false}}')
     status = world.succeeded("sleeper")
     assert status["run"]["number"] == 1
@@ -34,7 +34,7 @@ def test_sigkill_of_both_operators_changes_nothing_but_time(world: World) -> Non
     world.succeeded("steadfast")
     assert world.get("job", "steadfast-1-1")["metadata"]["uid"] == before
     assert len(world.all("jobs", "lamplighter.dev/training=steadfast")) == 1
-    wait_until("the operators were restarted", lambda: operators.restarts() >= restarts + killed, 90)
+    wait_until("the operators were restarted", lambda: operators.restarts() >= restarts + killed, PATIENCE)
 
 
 def test_a_new_run_is_asked_for_by_annotation_and_only_once(world: World) -> None:
@@ -73,5 +73,5 @@ def test_deleting_a_training_removes_all_but_the_volume_with_its_models(world: W
     world.succeeded("mayfly")
     world.kubectl("delete", "mt", "mayfly")
     everything = "jobs,pods,services,configmaps,controllerrevisions"
-    wait_until("its children are gone", lambda: not world.all(everything, "lamplighter.dev/training=mayfly"), 90)
+    wait_until("its children are gone", lambda: not world.all(everything, "lamplighter.dev/training=mayfly"), PATIENCE)
     assert world.get("pvc", "mayfly-models")["status"]["phase"] == "Bound"

@@ -3,7 +3,7 @@
 from tests.demo.cluster import OPERATOR, OPERATOR_NAMESPACE, kubectl, wait_until
 from tests.e2e import operators
 from tests.e2e.gangs import GANG, running, train
-from tests.e2e.world import Obj, World
+from tests.e2e.world import PATIENCE, Obj, World
 
 STEPS, INTERVAL = 60, 5
 SAVING = (
@@ -21,6 +21,8 @@ for step in range(begin + 1, {STEPS} + 1):
             (folder / f"state-{{rank}}").write_text(str(step))
         if run.should_stop():
             sys.exit(0)
+    if step == 40 and attempt == 1 and os.environ["LAMPLIGHTER_TRAINING"] == "steps":
+        time.sleep(600)
 dist.destroy_process_group()
 """
 )
@@ -29,12 +31,14 @@ dist.destroy_process_group()
 def test_progress_is_shown_and_survives_the_loss_of_a_pod(world: World) -> None:
     train(world, "steps", SAVING, checkpoint={"every": "2s", "keep": 2})
     pods = running(world, "steps")
-    wait_until("a checkpoint is told of", lambda: _progress(world, "steps").get("checkpointStep", 0) >= INTERVAL, 120)
+    wait_until(
+        "a checkpoint is told of", lambda: _progress(world, "steps").get("checkpointStep", 0) >= INTERVAL, PATIENCE
+    )
     line = world.kubectl("get", "mt", "steps")
     assert f"/{STEPS}" in line
     told = _progress(world, "steps")
     assert float(told["samplesPerSecond"]) > 0
-    assert told["eta"].endswith("s")
+    assert told["eta"][-1] in "smh"
     assert float(told["metrics"]["loss"]) <= 1
     address = next(pod for pod in operators.pods() if pod["metadata"]["labels"].get("lamplighter.dev/leader") == "true")
     path = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/{address['metadata']['name']}:8080/proxy/metrics/trainings"
@@ -43,7 +47,7 @@ def test_progress_is_shown_and_survives_the_loss_of_a_pod(world: World) -> None:
     )
     before = told["checkpointStep"]
     world.kubectl("delete", "pod", pods[1]["metadata"]["name"], "--wait=false")
-    run = world.succeeded("steps", seconds=300)["run"]
+    run = world.succeeded("steps")["run"]
     assert (run["attempt"], run["progress"]["steps"]) == (2, f"{STEPS}/{STEPS}")
     (second, *_) = world.all("pods", "lamplighter.dev/training=steps,lamplighter.dev/attempt=2")
     said = world.kubectl("logs", second["metadata"]["name"])
@@ -56,11 +60,11 @@ def test_a_training_goes_on_unharmed_while_the_operator_is_away(world: World) ->
     running(world, "alone")
     try:
         kubectl("-n", OPERATOR_NAMESPACE, "scale", OPERATOR, "--replicas=0")
-        wait_until("nobody operates", lambda: not operators.pods(), 90)
+        wait_until("nobody operates", lambda: not operators.pods(), PATIENCE)
         wait_until(
             "the training ends by itself",
             lambda: any(entry["type"] == "Complete" for entry in _conditions(world.get("job", "alone-1-1"))),
-            180,
+            PATIENCE,
         )
     finally:
         kubectl("-n", OPERATOR_NAMESPACE, "scale", OPERATOR, "--replicas=2")
@@ -72,7 +76,7 @@ def test_a_training_goes_on_unharmed_while_the_operator_is_away(world: World) ->
 def test_a_script_that_imports_nothing_of_ours_is_read_when_it_asks_for_it(world: World) -> None:
     script = "import time\nfor step in range(1, 31):\n    print(f'step={step} total=30 loss={3 / step}', flush=True)\n"
     train(world, "printing", script + "    time.sleep(0.7)\n", nodes=1, progress={"fromOutput": True})
-    wait_until("its steps are shown", lambda: "/30" in _progress(world, "printing").get("steps", ""), 120)
+    wait_until("its steps are shown", lambda: "/30" in _progress(world, "printing").get("steps", ""), PATIENCE)
     run = world.succeeded("printing")["run"]
     assert run["progress"]["steps"] == "30/30"
     assert run["progress"]["metrics"]["loss"] == "0.1"

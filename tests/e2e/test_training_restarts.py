@@ -14,7 +14,7 @@ from tests import tools
 from tests.demo.cluster import kubectl, wait_until
 from tests.e2e import operators
 from tests.e2e.gangs import GANG, running, train
-from tests.e2e.world import Obj, World
+from tests.e2e.world import PATIENCE, Obj, World
 
 WAITS_ONCE = GANG + "print('attempt', attempt, flush=True)\ntime.sleep(600 if attempt == 1 else 1)\n"
 
@@ -39,14 +39,14 @@ def ended(world: World, name: str, reason: str, **more: Any) -> Obj:
     run: Obj = wait_until(
         f"{name} has failed",
         lambda: (run := world.get("modeltraining", name)["status"]["run"])["state"] == "Failed" and run,
-        240,
+        PATIENCE,
     )
     return run
 
 
 def succeeded(world: World, name: str, cause: str, *, restarts: int, executions: int) -> Obj:
     """Wait for success; its second attempt followed a failure of this cause."""
-    run: Obj = world.succeeded(name, seconds=300)["run"]
+    run: Obj = world.succeeded(name)["run"]
     assert run["lastFailure"]["cause"] == cause
     assert run["failures"] == {cause: 1}
     assert (run["attempt"], run["restarts"], run["executions"]) == (2, restarts, executions)
@@ -84,7 +84,7 @@ def test_a_users_error_spends_its_budget_and_keeps_what_it_said(world: World) ->
     wait_until(
         "the pod that failed stays to be looked at",
         lambda: world.get("pod", failure["pod"])["status"]["phase"] == "Failed",
-        30,
+        PATIENCE,
     )
     written = logs(world, "boom")
     assert set(written) == {f"logs/attempt-{attempt}/rank-{rank}.log" for attempt in (1, 2) for rank in (0, 1)}
@@ -101,7 +101,7 @@ def test_too_little_memory_has_a_cause_of_its_own(world: World) -> None:
 
 def test_a_rank_that_hangs_is_ended_with_its_stacks_in_the_log(world: World) -> None:
     script = GANG + "run.report(step=1, total=2)\ndef stuck():\n    time.sleep(600)\nif attempt == 1: stuck()\n"
-    train(world, "stuck", script, failurePolicy={"hangTimeout": "8s"})
+    train(world, "stuck", script, failurePolicy={"hangTimeout": "20s"})
     succeeded(world, "stuck", "Hang", restarts=1, executions=2)
     assert any("in stuck" in text for text in logs(world, "stuck").values())
 
@@ -202,24 +202,25 @@ def test_what_cannot_start_fails_in_time_when_a_time_is_given(world: World) -> N
     run = ended(world, "giant", "Unschedulable")
     assert run["failure"]["cause"] == "Unschedulable"
     assert "startTimeout" in run["failure"]["message"]
-    wait_until("its pods are gone", lambda: not world.all("pods", "lamplighter.dev/training=giant"), 60)
+    wait_until("its pods are gone", lambda: not world.all("pods", "lamplighter.dev/training=giant"), PATIENCE)
 
 
 def test_a_deadline_ends_a_run_and_its_pods(world: World) -> None:
     train(world, "late", WAITS_ONCE, activeDeadline="20s")
     run = ended(world, "late", "DeadlineExceeded")
     assert run["failure"]["cause"] == "Deadline"
-    wait_until("its pods are gone", lambda: not world.all("pods", "lamplighter.dev/training=late"), 90)
+    wait_until("its pods are gone", lambda: not world.all("pods", "lamplighter.dev/training=late"), PATIENCE)
 
 
 def test_suspension_costs_an_execution_and_no_restart(world: World) -> None:
-    script = GANG + "time.sleep(25)\n"
+    script = GANG + "mark = f'{os.environ[\"LAMPLIGHTER_OUTPUT_DIR\"]}/mark-{rank}'\n"
+    script += "begun = os.path.exists(mark)\nopen(mark, 'w').close()\ntime.sleep(1 if begun else 600)\n"
     train(world, "sleeper", script)
     running(world, "sleeper")
     patch(world, "sleeper", suspend=True)
     world.ready("modeltraining", "sleeper", "Suspended")
     patch(world, "sleeper", suspend=False)
-    run = world.succeeded("sleeper", seconds=240)["run"]
+    run = world.succeeded("sleeper")["run"]
     assert (run["attempt"], run["restarts"], run["executions"]) == (1, 0, 2)
     assert "lastFailure" not in run
 
@@ -240,15 +241,15 @@ def test_a_node_that_dies_takes_nothing_with_it(world: World, healed: None) -> N
             world.get("modeltraining", "struck")["status"]["run"].get("lastFailure", {}).get("cause")
             == "Infrastructure"
         ),
-        180,
+        PATIENCE,
     )
     wait_until(
         "the pod that nobody ends any more is removed",
         lambda: not world.get("pod", pod["metadata"]["name"]),
-        180,
+        PATIENCE,
     )
     subprocess.run([str(tools.ROOT / "tests/cluster/kind.sh"), "heal"], check=True)
-    world.succeeded("struck", seconds=300)
+    world.succeeded("struck")
 
 
 def _tell_of_node(node: str, condition: Obj) -> None:

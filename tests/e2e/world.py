@@ -7,7 +7,8 @@ from typing import Any
 from tests.demo.cluster import condition, get, kubectl, wait_until
 
 Obj = dict[str, Any]
-PATIENCE = 180.0
+PATIENCE = 600.0
+"""Seconds: nobody waits so long on a machine of its own, and nothing here is a benchmark."""
 
 
 @dataclass(frozen=True)
