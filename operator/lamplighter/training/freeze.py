@@ -54,9 +54,14 @@ def revision(owner: Obj, run: int) -> Obj:
     return {**own, "data": {"spec": kept}, "revision": run}
 
 
+def kept_revision(snapshot: Snapshot, run: int) -> Obj | None:
+    """The ControllerRevision of a run; None when it is gone."""
+    return snapshot.owned("ControllerRevision", name(snapshot.name, run))
+
+
 def frozen_spec(snapshot: Snapshot, run: int) -> TrainingSpec | None:
     """The spec that a run was started with; None when its ControllerRevision is gone."""
-    kept = snapshot.owned("ControllerRevision", name(snapshot.name, run))
+    kept = kept_revision(snapshot, run)
     return None if kept is None else essence(TrainingSpec.model_validate(kept["data"]["spec"]))
 
 

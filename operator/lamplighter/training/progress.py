@@ -132,7 +132,7 @@ def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen:
             under_way(view, status, now.model_copy(update={"progress": progress}), seen.message, word=seen.word)
         else:
             wait = left
-    lost = freeze.frozen_spec(view.snapshot, run.number) is None
+    lost = freeze.kept_revision(view.snapshot, run.number) is None
     create = (freeze.revision(view.snapshot.obj, run.number),) if lost else ()
     if unrecorded:
         create = (*create, *stage_children(view, run, spec))
@@ -165,8 +165,9 @@ def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[
     change: Obj = {}
     suspended = bool(job["spec"].get("suspend"))
     # Nobody joins a gang whose members of before are still saving their work, or about to be removed.
-    gone = (pods.over(pod) and "deletionTimestamp" not in pod["metadata"] for pod in pods_of(view, job))
-    free = not suspended or all(gone)
+    free = not suspended or all(
+        pods.over(pod) and "deletionTimestamp" not in pod["metadata"] for pod in pods_of(view, job)
+    )
     if spec.queue_name is None and suspended is not view.spec.suspend and free:
         change["suspend"] = view.spec.suspend
     if run.stage == stages.TRAIN and spec.elastic and job["spec"].get("parallelism") != spec.nodes:

@@ -31,7 +31,9 @@ def tidy(view: TrainingView, plan: Plan) -> Plan:
     snapshot = view.snapshot
     existing = [obj for kind in _EVIDENCE for obj in snapshot.all_owned(kind) if not obj["metadata"].get(_DELETED)]
     left = [(ref(obj), _seconds_left(view, obj)) for obj in existing]
-    left += [(_lost(pod), _remove_after(view, pod)) for pod in snapshot.all_owned("Pod")]
+    left += [
+        (_lost(pod), after) for pod in snapshot.all_owned("Pod") if (after := _remove_after(view, pod)) is not None
+    ]
     # Who suspended a Job may start it again, so one that is left behind goes.
     behind = [obj for obj in existing if obj["kind"] == "Job" and _left_behind(view, obj)]
     left += [(ref(job), 0.0) for job in behind if job["spec"].get("suspend")]
@@ -96,7 +98,7 @@ def _remove_after(view: TrainingView, pod: Obj) -> float | None:
     if pods.over(pod) or not lost_for_good(view, pod, view.now):
         return None
     run = view.status.run
-    deleted = pod["metadata"].get("deletionTimestamp")
+    deleted = pod["metadata"].get(_DELETED)
     if deleted is not None:
         due = moment(deleted) + timedelta(seconds=_FORCE_AFTER)
         return max((due - view.now).total_seconds(), 0.0)
