@@ -17,6 +17,11 @@ class Event:
     message: str
 
 
+def soonest(*waits: float | None) -> float | None:
+    """The shortest of these waits; None when nobody waits."""
+    return min((wait for wait in waits if wait is not None), default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to do, in this order: create, patch, status, events, delete.
@@ -34,9 +39,9 @@ class Plan:
     delete: tuple[Ref, ...] = ()
     requeue_after: float | None = None
 
-    def again(self, after: float) -> "Plan":
-        """The plan, with a look at the object after so many seconds at the latest."""
-        return replace(self, requeue_after=after if self.requeue_after is None else min(after, self.requeue_after))
+    def again(self, *after: float | None) -> "Plan":
+        """The plan, with a look at the object after so many seconds at the latest; None asks for nothing."""
+        return replace(self, requeue_after=soonest(self.requeue_after, *after))
 
     @property
     def empty(self) -> bool:

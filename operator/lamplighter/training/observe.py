@@ -1,7 +1,7 @@
 """What the Job and the pods of a stage say about how it goes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 
@@ -12,6 +12,7 @@ from lamplighter.core import pods
 from lamplighter.core.conditions import reason_word
 from lamplighter.core.naming import ATTEMPT, RUN, STAGE
 from lamplighter.core.objects import Obj, annotations, condition, controlled_by, labels, moment
+from lamplighter.core.plan import soonest
 from lamplighter.training import diagnosis
 from lamplighter.training.diagnosis import Evidence
 from lamplighter.training.stage import STAGE_CONTAINERS
@@ -88,10 +89,10 @@ def observe(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> Obser
     if found is not None and elastic:
         return Observation(Progress.FAILED, found.failure.message, found.failure, _report_of(its_pods, found))
     seen = _active(view, run, spec, job, present)
-    doubts = [left for pod in present if (left := diagnosis.node_doubt(view, pod)) is not None]
+    doubts = [diagnosis.node_doubt(view, pod) for pod in present]
     # An echo without the Job's word for it: that is on its way, or the root is.
-    again = min([*doubts, *([1.0] if found is not None else [])], default=None)
-    return seen if again is None else _again(seen, again)
+    echo = None if found is None else 1.0
+    return replace(seen, retry_after=soonest(seen.retry_after, echo, *doubts))
 
 
 def _succeeded(its_pods: list[Obj], done: Obj, now: datetime) -> Observation:
@@ -239,11 +240,6 @@ def _report_of(its_pods: list[Obj], found: Evidence) -> pods.Report | None:
             if container["name"] in STAGE_CONTAINERS and end is not None:
                 return pods.report(end.get("message") or "")
     return None
-
-
-def _again(seen: Observation, after: float) -> Observation:
-    sooner = after if seen.retry_after is None else min(after, seen.retry_after)
-    return Observation(seen.progress, seen.message, seen.failure, seen.report, sooner, seen.word)
 
 
 def _patience(entry: Obj, now: datetime) -> float | None:

@@ -34,11 +34,11 @@ def advance(view: TrainingView, run: Run) -> Plan:
         return attempts.past_deadline(view, run)
     if job is None or seen is None:
         waits = run.not_before is not None
-        return _sooner(attempts.begin(view, run, spec), left) if waits else _lost(view, run)
+        return attempts.begin(view, run, spec).again(left) if waits else _lost(view, run)
     if seen.progress is Progress.FAILED:
         run = _told(view, run, job, seen)
         return _wait_or(attempts.after_failure(view, run, seen.failure or _UNKNOWN), seen)
-    return _sooner(_under_way(view, run, spec, job, seen), left)
+    return _under_way(view, run, spec, job, seen).again(left)
 
 
 _UNKNOWN = Failure(reason="JobFailed", message="the Job failed", cause=Cause.INFRASTRUCTURE)
@@ -137,7 +137,7 @@ def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen:
     if unrecorded:
         create = (*create, *stage_children(view, run, spec))
     plan = view.plan(status, create=(create,) if create else (), patch=_turns(view, run, spec, job))
-    return _sooner(_sooner(plan, wait), seen.retry_after)
+    return plan.again(wait, seen.retry_after)
 
 
 def _executed(run: Run, job: Obj) -> Run:
@@ -181,7 +181,3 @@ def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[
 def _wait_or(otherwise: Plan, seen: Observation) -> Plan:
     """Look again while the evidence may still arrive; otherwise go by what there is."""
     return otherwise if seen.retry_after is None else Plan(requeue_after=seen.retry_after)
-
-
-def _sooner(plan: Plan, after: float | None) -> Plan:
-    return plan if after is None else plan.again(max(after, 0.0))

@@ -43,8 +43,7 @@ def tidy(view: TrainingView, plan: Plan) -> Plan:
     ends = [(job, _stop_after(view, job)) for job in behind if ref(job) not in due]
     stops = [_stop(job) for job, after in ends if after is not None and after <= 0]
     waits += [after for _, after in ends if after is not None and after > 0]
-    plan = replace(plan, patch=(*plan.patch, *stops), delete=(*plan.delete, *due))
-    return plan.again(min(waits)) if waits else plan
+    return replace(plan, patch=(*plan.patch, *stops), delete=(*plan.delete, *due)).again(*waits)
 
 
 def _seconds_left(view: TrainingView, obj: Obj) -> float | None:
