@@ -9,8 +9,6 @@ from pydantic.alias_generators import to_camel
 from lamplighter.core.objects import Obj, moment, timestamp
 from lamplighter.progress.refusal import Refusal
 
-AUDIENCE = "lamplighter.dev/progress"
-"""What a token must have been made for."""
 MAX_BYTES = 16 * 1024
 MAX_METRICS = 32
 CLOCK_SKEW = timedelta(minutes=5)

@@ -16,13 +16,13 @@ from typing import Any, Protocol
 
 import orjson
 
+from lamplighter.core.naming import PROGRESS_AUDIENCE
 from lamplighter.core.objects import Obj
 from lamplighter.engine import metrics
 from lamplighter.engine.api import ApiError
 from lamplighter.progress.bounded import Bounded
 from lamplighter.progress.pace import Allowance
 from lamplighter.progress.refusal import Refusal
-from lamplighter.progress.report import AUDIENCE
 
 GOOD_FOR = 300.0
 BAD_FOR = 10.0
@@ -112,8 +112,8 @@ class Tokens:
         """Seconds until the token says it expires. Nothing of it is believed: this only spares reviews."""
         claims = _claims(token)
         audiences = claims.get("aud")
-        if AUDIENCE not in (audiences if isinstance(audiences, list) else [audiences]):
-            raise Refusal(401, f"the token is not for the audience {AUDIENCE}")
+        if PROGRESS_AUDIENCE not in (audiences if isinstance(audiences, list) else [audiences]):
+            raise Refusal(401, f"the token is not for the audience {PROGRESS_AUDIENCE}")
         expires = claims.get("exp")
         if not isinstance(expires, int | float) or expires <= self._wall():
             raise Refusal(401, "the token has expired: read its file again before each report")
@@ -125,7 +125,7 @@ class Tokens:
                 if pause := self._mistakes.wait(address, _now()):
                     raise Refusal(429, "too many bad tokens came from your address, wait", pause)
                 async with asyncio.timeout(REVIEW_S):
-                    status = await self._reviewer.review_token(token, AUDIENCE)
+                    status = await self._reviewer.review_token(token, PROGRESS_AUDIENCE)
         except (ApiError, TimeoutError) as error:
             metrics.TOKEN_REVIEWS.labels("error").inc()
             if self._paused_until <= _now():
@@ -148,7 +148,7 @@ class Tokens:
 def _identity(status: Obj) -> Caller | Refusal:
     """What the status of a TokenReview says."""
     # An authenticator that knows no audiences names none: its word is not enough.
-    if status.get("authenticated") is not True or AUDIENCE not in (status.get("audiences") or ()):
+    if status.get("authenticated") is not True or PROGRESS_AUDIENCE not in (status.get("audiences") or ()):
         return Refusal(401, "the token is not valid (any more): read its file again before each report")
     user = status.get("user") or {}
     account = _ACCOUNT.fullmatch(user.get("username") or "")

@@ -2,6 +2,7 @@
 
 from lamplighter.api.common import seconds
 from lamplighter.api.training import TrainingSpec
+from lamplighter.core.naming import PROGRESS_AUDIENCE
 from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
 from lamplighter.training import output, placement
@@ -9,8 +10,7 @@ from lamplighter.training.stage import STAGE_CONTAINERS, StageRun, variable
 
 CONTAINER = STAGE_CONTAINERS[0]
 MASTER_PORT = 29500
-TOKEN_AUDIENCE = "lamplighter.dev/progress"  # noqa: S105 (a name, no secret)
-_TOKEN_MOUNT = "/var/run/secrets/lamplighter.dev/progress"  # noqa: S105
+_TOKEN_MOUNT = "/var/run/secrets/lamplighter.dev/progress"  # noqa: S105 (a path, no secret)
 _TOKEN_SECONDS = 3600
 _GRACE = 30
 """Seconds that Kubernetes gives a pod between SIGTERM and SIGKILL unless its template says otherwise."""
@@ -131,7 +131,7 @@ def _rendezvous(own: StageRun) -> list[Obj]:
 
 
 def _token() -> Obj:
-    source = {"audience": TOKEN_AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": "token"}
+    source = {"audience": PROGRESS_AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": "token"}
     return {"name": "progress", "projected": {"sources": [{"serviceAccountToken": source}]}}
 
 

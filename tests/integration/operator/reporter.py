@@ -9,13 +9,13 @@ from kubernetes import client
 from tests.integration.engine.watches import Watches
 from tests.integration.operator.operator_process import Operator
 
+from lamplighter.core.naming import PROGRESS_AUDIENCE
 from lamplighter.core.objects import Obj, labels, timestamp
 from lamplighter.engine.reconcile import utc_now
 from lamplighter.progress.endpoint import PATH
-from lamplighter.progress.report import AUDIENCE
 
 
-def make_token(api: client.ApiClient, pod: Obj, audience: str = AUDIENCE, *, bound: bool = True) -> str:
+def make_token(api: client.ApiClient, pod: Obj, audience: str = PROGRESS_AUDIENCE, *, bound: bool = True) -> str:
     """What the kubelet gets for a projected token: bound to the pod unless told otherwise."""
     meta = pod["metadata"]
     to = {"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "uid": meta["uid"]}

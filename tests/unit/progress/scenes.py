@@ -8,9 +8,9 @@ from typing import Any
 from tests.builders import a_job, a_pod, a_training
 from tests.builders.objects import NOW, Builder, Obj, at
 
+from lamplighter.core.naming import PROGRESS_AUDIENCE
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
-from lamplighter.progress.report import AUDIENCE
 from lamplighter.progress.tokens import Caller
 
 KEY = Key("ModelTraining", "team", "digits")
@@ -46,7 +46,7 @@ def a_report(sequence: int = 1, **changed: Any) -> bytes:
     return json.dumps({key: value for key, value in fields.items() if value is not None}).encode()
 
 
-def a_token(number: int = 1, expires: float = WALL + 3600, audience: Any = AUDIENCE) -> str:
+def a_token(number: int = 1, expires: float = WALL + 3600, audience: Any = PROGRESS_AUDIENCE) -> str:
     """Something that looks like a token for us."""
     claims = {"aud": audience, "exp": expires, "jti": str(number)}
     parts = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in ({}, claims, "signature"))
@@ -58,7 +58,7 @@ def a_review(pod: Obj, **changed: Any) -> Obj:
     meta, prefix = pod["metadata"], "authentication.kubernetes.io/pod-"
     extra = {f"{prefix}name": [meta["name"]], f"{prefix}uid": [meta["uid"]]}
     user = {"username": f"system:serviceaccount:{meta['namespace']}:default", "extra": extra}
-    return {"authenticated": True, "audiences": [AUDIENCE], "user": user, **changed}
+    return {"authenticated": True, "audiences": [PROGRESS_AUDIENCE], "user": user, **changed}
 
 
 def removed(index: Index, obj: Obj) -> None:

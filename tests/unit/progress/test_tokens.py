@@ -7,10 +7,10 @@ import pytest
 from tests.unit.engine.quick import now, run
 from tests.unit.progress.scenes import WALL, a_review, a_scene, a_token
 
+from lamplighter.core.naming import PROGRESS_AUDIENCE
 from lamplighter.core.objects import Obj
 from lamplighter.engine.api import ApiError
 from lamplighter.progress.refusal import Refusal
-from lamplighter.progress.report import AUDIENCE
 from lamplighter.progress.tokens import BAD_FOR, GOOD_FOR, REVIEW_S, REVIEWS, WAITING, Caller, Tokens
 
 POD = a_scene()[2]
@@ -30,7 +30,7 @@ class Reviewer:
 
     async def review_token(self, token: str, audience: str) -> Obj:
         """The status of a TokenReview."""
-        assert (bool(token), audience) == (True, AUDIENCE)
+        assert (bool(token), audience) == (True, PROGRESS_AUDIENCE)
         self.asked += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -103,7 +103,7 @@ def test_what_cannot_be_a_token_of_ours_is_refused_unseen(token: str) -> None:
 
 
 def test_an_audience_among_others_will_do() -> None:
-    assert isinstance(run(outcome(tokens(Reviewer(GOOD)), a_token(audience=["other", AUDIENCE]))), Caller)
+    assert isinstance(run(outcome(tokens(Reviewer(GOOD)), a_token(audience=["other", PROGRESS_AUDIENCE]))), Caller)
 
 
 def asked_again(first: Obj, then: Obj, *, after: float, expires: float = WALL + 3600) -> tuple[Any, int]:
