@@ -6,7 +6,10 @@ from pydantic import Field
 
 from lamplighter.api.common import ApiModel, Duration, Timestamp
 
-Metrics = Annotated[dict[str, Annotated[str, Field(max_length=32)]], Field(max_length=32)]
+MAX_METRICS = 32
+METRIC_NAME = r"[A-Za-z_][-A-Za-z0-9_./]{0,62}"
+"""What a metric may be called; the launcher in the pods goes by the same pattern."""
+Metrics = Annotated[dict[str, Annotated[str, Field(max_length=32)]], Field(max_length=MAX_METRICS)]
 """The last value of each metric, six digits: text, since nan and inf are values that people want to see."""
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 Obj = dict[str, Any]
 """A Kubernetes object, shaped like its YAML."""
+RFC3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[-+][0-9]{2}:[0-9]{2})"
+"""The shape of a moment that the API server and we can read."""
 
 
 @dataclass(frozen=True, slots=True)

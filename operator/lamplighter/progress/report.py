@@ -6,21 +6,20 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from pydantic.alias_generators import to_camel
 
-from lamplighter.core.objects import Obj, moment, timestamp
+from lamplighter.api.progress import MAX_METRICS, METRIC_NAME
+from lamplighter.core.objects import RFC3339, Obj, moment, timestamp
 from lamplighter.progress.refusal import Refusal
 
 MAX_BYTES = 16 * 1024
-MAX_METRICS = 32
 CLOCK_SKEW = timedelta(minutes=5)
 """Clocks of Nodes may differ by so much from ours."""
 
 _EXACT = 2**53 - 1  # the largest integer that every reader of JSON holds exactly
-_RFC3339 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$"
 
 Count = Annotated[int, Field(ge=0, le=_EXACT)]
 Ordinal = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Rate = Annotated[FiniteFloat, Field(ge=0)]
-MetricName = Annotated[str, Field(pattern=r"^[A-Za-z_][-A-Za-z0-9_./]{0,62}$")]
+MetricName = Annotated[str, Field(pattern=f"^{METRIC_NAME}$")]
 Number = FiniteFloat | Literal["nan", "inf", "-inf"]
 
 
@@ -32,7 +31,7 @@ class Report(BaseModel):
     run: Ordinal
     attempt: Ordinal
     sequence: Annotated[int, Field(ge=0, le=2**63 - 1)]
-    heartbeat: Annotated[str, Field(max_length=40, pattern=_RFC3339)]
+    heartbeat: Annotated[str, Field(max_length=40, pattern=f"^{RFC3339}$")]
     step: Count | None = None
     total: Count | None = None
     metrics: Annotated[dict[MetricName, Number], Field(max_length=MAX_METRICS)] = {}

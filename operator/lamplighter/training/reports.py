@@ -5,16 +5,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lamplighter.api.progress import Progress
+from lamplighter.api.progress import MAX_METRICS, METRIC_NAME, Progress
 from lamplighter.api.training import Run
-from lamplighter.core.objects import Obj, moment, timestamp
+from lamplighter.core.objects import RFC3339, Obj, moment, timestamp
 from lamplighter.training.view import TrainingView
 
 WRITE_EVERY = 10.0
 """Seconds between two status writes that tell of nothing but progress."""
 _WORDS = frozenset({"nan", "inf", "-inf"})
-_NAME = re.compile(r"[A-Za-z_][-A-Za-z0-9_./]{0,62}")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[-+][0-9]{2}:[0-9]{2})")
 
 
 def heard(view: TrainingView, run: Run) -> Progress | None:
@@ -43,7 +41,7 @@ def final(run: Run, said: Obj, when: str) -> Progress | None:
     known = {} if run.progress is None else run.progress.model_dump(by_alias=True, exclude_none=True)
     told = told_by(said).model_dump(by_alias=True, exclude_none=True)
     metrics = {**known.get("metrics", {}), **told.pop("metrics", {})}
-    merged = {**known, **told, "metrics": dict(list(metrics.items())[-32:]), "time": when}
+    merged = {**known, **told, "metrics": dict(list(metrics.items())[-MAX_METRICS:]), "time": when}
     merged.pop("eta", None)
     return Progress.model_validate(merged)
 
@@ -57,7 +55,7 @@ def told_by(report: Obj) -> Progress:
         step=step,
         total=total,
         steps=None if step is None else f"{step}/{total}" if total else str(step),
-        metrics=dict(list(_metrics(pairs))[:32]),
+        metrics=dict(list(_metrics(pairs))[:MAX_METRICS]),
         samples_per_second=number(report.get("samplesPerSecond")),
         eta=_eta(step, total, report.get("secondsPerStep")),
         checkpoint_step=_whole(report.get("checkpointStep")),
@@ -94,7 +92,7 @@ def _eta(step: int | None, total: int | None, seconds_per_step: Any) -> str | No
 
 def _metrics(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, str]]:
     for name, value in pairs:
-        if isinstance(name, str) and _NAME.fullmatch(name) and (text := number(value)):
+        if isinstance(name, str) and re.fullmatch(METRIC_NAME, name) and (text := number(value)):
             yield name, text
 
 
@@ -110,7 +108,7 @@ def _float(value: Any) -> float | None:
 
 def _time(value: Any) -> str | None:
     """A moment that the API server and we can read: RFC 3339."""
-    if not isinstance(value, str) or not _TIME.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(RFC3339, value):
         return None
     try:
         moment(value)

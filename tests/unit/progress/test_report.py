@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from tests.builders.objects import NOW, at, later
 from tests.unit.progress.scenes import a_report
 
+from lamplighter.api.progress import MAX_METRICS, METRIC_NAME
 from lamplighter.progress.refusal import Refusal
-from lamplighter.progress.report import CLOCK_SKEW, MAX_METRICS, heartbeat, parse
+from lamplighter.progress.report import CLOCK_SKEW, heartbeat, parse
+from lamplighter_runtime import metrics_text
 
 BORN = later(-3600)
 
@@ -113,3 +115,7 @@ def test_a_heartbeat_that_cannot_be_is_refused(moment: Any) -> None:
 def test_a_day_that_does_not_exist_is_refused() -> None:
     with pytest.raises(Refusal, match="there is no moment 2026-02-30"):
         heartbeat(parse(a_report(heartbeat="2026-02-30T12:00:00Z")), BORN, NOW)
+
+
+def test_the_launcher_takes_the_names_that_the_operator_takes_and_as_many_metrics() -> None:
+    assert (metrics_text.NAME.pattern, metrics_text.LIMIT) == (METRIC_NAME, MAX_METRICS)
