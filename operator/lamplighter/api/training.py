@@ -196,10 +196,10 @@ class RunState(StrEnum):
     @property
     def final(self) -> bool:
         """True when nothing will change any more."""
-        return self in _FINAL
+        return self in FINAL_STATES
 
 
-_FINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.LOST, RunState.SUPERSEDED})
+FINAL_STATES = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.LOST, RunState.SUPERSEDED})
 
 
 class Artifact(ApiModel):

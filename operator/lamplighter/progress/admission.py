@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from lamplighter.api.training import RunState
+from lamplighter.api.training import FINAL_STATES
 from lamplighter.core.naming import ATTEMPT, OWNER_UID, run_number
 from lamplighter.core.objects import Obj, controller_uid, labels, moment
 from lamplighter.engine.index import Index
@@ -14,7 +14,6 @@ from lamplighter.progress.tokens import Caller
 
 LAG = 10.0
 """Seconds that our watches may be behind the API server, which has just confirmed that the pod exists."""
-FINAL = frozenset(state.value for state in RunState if state.final)
 
 _STRANGER = "this pod does not belong to a running ModelTraining"
 _UNKNOWN = "this pod is not known yet, try again"
@@ -87,5 +86,5 @@ def _must_be_current(training: Obj, job: Obj | None, own: tuple[int, int]) -> No
     if own > current:
         raise Refusal(503, "this attempt is not recorded yet, try again", 1.0)
     replaced = job is not None and run.get("job") != job["metadata"]["name"]
-    if own < current or replaced or run.get("state") in FINAL:
+    if own < current or replaced or run.get("state") in FINAL_STATES:
         raise Refusal(410, f"attempt {own[1]} of run {own[0]} is over: stop reporting")

@@ -8,11 +8,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from lamplighter.api.training import FINAL_STATES
 from lamplighter.core.objects import Obj, moment
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
 from lamplighter.engine.reconcile import utc_now
-from lamplighter.progress.admission import FINAL
 
 TRAININGS = 1000
 """At most so many are told, in the order in which they began to report."""
@@ -56,7 +56,7 @@ class TrainingGauges(Collector):
     def _is_current(self, key: Key, report: Obj) -> bool:
         run = (self._index.get(key) or {}).get("status", {}).get("run") or {}
         own = (report["run"], report["attempt"])
-        return (run.get("number"), run.get("attempt")) == own and run.get("state") not in FINAL
+        return (run.get("number"), run.get("attempt")) == own and run.get("state") not in FINAL_STATES
 
 
 async def page(index: Index) -> bytes:
