@@ -12,7 +12,8 @@ from lamplighter.core.objects import Obj
 
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-_SIGNALLED = frozenset({137, 143})
+KILLED = frozenset({137, 143})
+"""Exit codes of SIGKILL and SIGTERM: nobody's own doing."""
 _ECHOES = frozenset({"PeerLost", "Terminated"})
 _PEER_LOST = re.compile(
     r"(gloo|nccl|distributed).*(closed|reset) by peer|ncclRemoteError|ncclSystemError|remote process exited", re.I
@@ -103,7 +104,7 @@ def first_failure(pods: Iterable[Obj]) -> Failure | None:
 
 def echoes(cause: Failure) -> bool:
     """True when a failure mostly follows from that of another pod."""
-    return cause.reason in _ECHOES or (cause.exit_code in _SIGNALLED and cause.reason != "OOMKilled")
+    return cause.reason in _ECHOES or (cause.exit_code in KILLED and cause.reason != "OOMKilled")
 
 
 def failed(pod: Obj) -> bool:

@@ -5,7 +5,6 @@ deletes them.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from lamplighter.api.failures import Cause, Failure
 from lamplighter.core import nodes, pods
@@ -23,8 +22,6 @@ _CAUSES = {
     "StoreFailed": Cause.INFRASTRUCTURE,
     "UnexpectedAdmissionError": Cause.HARDWARE,
 }
-_KILLED = frozenset({137, 143})
-"""Exit codes of SIGKILL and SIGTERM: nobody's own doing."""
 _DISRUPTIONS = {
     "PreemptionByScheduler": (Cause.PREEMPTED, "Preempted", "made room for pods of higher priority"),
     "EvictionByEvictionAPI": (Cause.PREEMPTED, "Evicted", "was evicted, as by a drain of its Node"),
@@ -88,6 +85,12 @@ def node_doubt(view: TrainingView, pod: Obj) -> float | None:
     return max(left, 0.5) if left > 0 else None
 
 
+def lost_for_good(view: TrainingView, pod: Obj) -> nodes.Silence | None:
+    """The silence of a Node that is gone or has not answered for the grace: nobody will ever end the pod."""
+    state = nodes.state(view.snapshot.nodes, pod)
+    return state if state is not None and state.since and state.age(view.now) >= view.options.node_grace else None
+
+
 def _disrupted(view: TrainingView, pod: Obj) -> Evidence | None:
     entry, status = condition(pod, "DisruptionTarget"), pod.get("status", {})
     reason, text = status.get("reason") or "", status.get("message") or ""
@@ -112,8 +115,8 @@ def _ended(pod: Obj) -> Evidence | None:
         return None
     echo = pods.echoes(found)
     cause, reason = _CAUSES.get(found.reason), found.reason
-    if cause is None and (found.exit_code in _KILLED or found.exit_code is None):
-        cause, reason = Cause.INFRASTRUCTURE, "Killed" if found.exit_code in _KILLED else reason
+    if cause is None and (found.exit_code in pods.KILLED or found.exit_code is None):
+        cause, reason = Cause.INFRASTRUCTURE, "Killed" if found.exit_code in pods.KILLED else reason
     elif cause is None and pod["metadata"].get("deletionTimestamp") is not None:
         # Plain torchrun ends with an error when it is told to stop.
         cause, echo = Cause.INFRASTRUCTURE, True
@@ -153,8 +156,8 @@ def _on_bad_node(view: TrainingView, pod: Obj) -> Evidence | None:
 
 
 def _lost(view: TrainingView, pod: Obj) -> Evidence | None:
-    state = nodes.state(view.snapshot.nodes, pod)
-    if state is None or not lost_for_good(view, pod, view.now):
+    state = lost_for_good(view, pod)
+    if state is None:
         return None
     message = f"pod {_name(pod)} is lost: Node {_node(pod)} {state.text}"
     return Evidence(pods.blame(pod, "NodeLost", message, Cause.INFRASTRUCTURE), state.since)
@@ -178,9 +181,3 @@ def _name(pod: Obj) -> str:
 
 def _node(pod: Obj) -> str:
     return str((pod.get("spec") or {}).get("nodeName") or "")
-
-
-def lost_for_good(view: TrainingView, pod: Obj, now: datetime) -> bool:
-    """True when the pod's Node is gone or has not answered for the grace, so that nobody will ever end the pod."""
-    state = nodes.state(view.snapshot.nodes, pod)
-    return state is not None and bool(state.since) and state.age(now) >= view.options.node_grace

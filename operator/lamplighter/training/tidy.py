@@ -73,7 +73,7 @@ def _stop_after(view: TrainingView, job: Obj) -> float | None:
     """Seconds until the Job is stopped; None when it ends by itself, which keeps the pod that failed, and its log."""
     if job["spec"].get("activeDeadlineSeconds"):
         return None
-    its_pods = [pod for pod in pods_of(view, job) if not lost_for_good(view, pod, view.now)]
+    its_pods = [pod for pod in pods_of(view, job) if lost_for_good(view, pod) is None]
     if "backoffLimitPerIndex" not in job["spec"] and any(map(pods.failed, its_pods)):
         return None
     trainers = [pods.without_sidecars(pod) for pod in its_pods if not pods.over(pod)]
@@ -94,7 +94,7 @@ def _lost(pod: Obj) -> Ref:
 
 def _remove_after(view: TrainingView, pod: Obj) -> float | None:
     """Seconds until a pod is removed; None unless its Node is lost and the pod is to go."""
-    if pods.over(pod) or not lost_for_good(view, pod, view.now):
+    if pods.over(pod) or lost_for_good(view, pod) is None:
         return None
     run = view.status.run
     deleted = pod["metadata"].get(_DELETED)
