@@ -39,7 +39,7 @@ def after_failure(view: TrainingView, run: Run, failure: Failure) -> Plan:
             "avoided_nodes": _avoided(run, failure, cause),
         }
     )
-    said = f"attempt {run.attempt - 1} ended with {failure.reason}: {failure.message}"
+    said = f"attempt {run.attempt - 1} ended with {failure.reason}: {failure.message}".rstrip(".")
     event = Event(
         "Warning" if budget.spends(cause) else "Normal", "Restarting", f"{said}. Attempt {run.attempt} follows"
     )

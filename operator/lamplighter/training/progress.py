@@ -151,6 +151,10 @@ def _executed(run: Run, job: Obj) -> Run:
 def _told(view: TrainingView, run: Run, job: Obj, seen: Observation) -> Run:
     """The run with what its pods told last."""
     run = _executed(run, job)
+    if run.executed_at is None and (its_pods := pods_of(view, job)):
+        # Pods can end before the Job's controller writes down that it started them.
+        begun = min(pod["metadata"].get("creationTimestamp") or timestamp(view.now) for pod in its_pods)
+        run = run.model_copy(update={"executions": run.executions + 1, "executed_at": begun})
     if run.stage != stages.TRAIN:
         return run
     progress = reports.heard(view, run)

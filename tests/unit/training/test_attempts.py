@@ -35,7 +35,7 @@ def test_a_restart_is_told_of_with_its_cause() -> None:
     plan = scene.act()
     said = "attempt 1 ended with NodeLost: pod digits-1-1-0-x7k2p was removed because its Node is gone."
     assert [(event.type, event.reason, event.message) for event in plan.events] == [
-        ("Warning", "Restarting", f"{said}. Attempt 2 follows")
+        ("Warning", "Restarting", f"{said} Attempt 2 follows")
     ]
     assert scene.told("Ready")[2] == f"run 1, stage train, attempt 2: restarts at {at()}, {said}"
     scene.act()
@@ -66,6 +66,12 @@ def test_every_start_of_the_pods_is_an_execution_whatever_it_is_for() -> None:
     fails(scene, "Infrastructure", now=90)
     runs(scene, 2, since=90)
     assert (scene.run["executions"], scene.run["restarts"], scene.run["attempt"]) == (4, 1, 2)
+
+
+def test_pods_that_end_before_their_job_tells_of_their_start_were_started_all_the_same() -> None:
+    scene = created().having(*(pod(index).running() for index in (0, 1))).settle()
+    scene.having(pod(0).failed(1, "ValueError: boom")).act()
+    assert (scene.state, scene.run["executions"], scene.run["executedAt"]) == ("Failed", 1, at())
 
 
 @pytest.mark.parametrize(("cause", "field"), FIELD.items())

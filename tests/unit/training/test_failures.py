@@ -62,7 +62,7 @@ def test_a_failed_run_is_remembered_with_its_failure_and_told_of_in_an_event() -
         "startTime": at(),
         "completionTime": at(60),
         "restarts": 0,
-        "executions": 0,
+        "executions": 1,
         "metrics": {},
     }
     assert scene.obj["status"]["history"] == [record]

@@ -160,7 +160,7 @@ def test_a_run_that_packaged_its_model_succeeds_with_uri_and_digest() -> None:
         "startTime": at(),
         "completionTime": at(),
         "restarts": 0,
-        "executions": 0,
+        "executions": 1,
         "metrics": {},
     }
     assert scene.obj["status"]["history"] == [scene.obj["status"]["latest"]]
