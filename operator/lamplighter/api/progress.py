@@ -4,8 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from lamplighter.api import GROUP
 from lamplighter.api.common import ApiModel, Duration, Timestamp
 
+PROGRESS_AUDIENCE = f"{GROUP}/progress"
+"""What the token must have been made for with which a pod reports its progress."""
 MAX_METRICS = 32
 METRIC_NAME = r"[A-Za-z_][-A-Za-z0-9_./]{0,62}"
 """What a metric may be called; the launcher in the pods goes by the same pattern."""

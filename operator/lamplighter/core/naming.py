@@ -18,8 +18,6 @@ REVISION = "lamplighter.dev/revision"
 LEADER = "lamplighter.dev/leader"
 RETRAIN = "lamplighter.dev/retrain"
 SELECTOR = f"{MANAGED_BY}={MANAGER}"
-PROGRESS_AUDIENCE = "lamplighter.dev/progress"
-"""What the token must have been made for with which a pod reports its progress."""
 
 
 def owner_reference(owner: Obj) -> Obj:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from lamplighter.core.naming import PROGRESS_AUDIENCE
+from lamplighter.api.progress import PROGRESS_AUDIENCE
 from lamplighter.core.objects import Obj
 from lamplighter.engine import metrics
 from lamplighter.engine.api import ApiError

@@ -1,8 +1,8 @@
 """The pods of the train stage: torchrun on every node; the first pod is where all meet."""
 
 from lamplighter.api.common import seconds
+from lamplighter.api.progress import PROGRESS_AUDIENCE
 from lamplighter.api.training import TrainingSpec
-from lamplighter.core.naming import PROGRESS_AUDIENCE
 from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
 from lamplighter.training import output, placement

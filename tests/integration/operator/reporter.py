@@ -9,7 +9,7 @@ from kubernetes import client
 from tests.integration.engine.watches import Watches
 from tests.integration.operator.operator_process import Operator
 
-from lamplighter.core.naming import PROGRESS_AUDIENCE
+from lamplighter.api.progress import PROGRESS_AUDIENCE
 from lamplighter.core.objects import Obj, labels, timestamp
 from lamplighter.engine.reconcile import utc_now
 from lamplighter.progress.endpoint import PATH

@@ -8,7 +8,7 @@ from typing import Any
 from tests.builders import a_job, a_pod, a_training
 from tests.builders.objects import NOW, Builder, Obj, at
 
-from lamplighter.core.naming import PROGRESS_AUDIENCE
+from lamplighter.api.progress import PROGRESS_AUDIENCE
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
 from lamplighter.progress.tokens import Caller

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.engine.quick import now, run
 from tests.unit.progress.scenes import WALL, a_review, a_scene, a_token
 
-from lamplighter.core.naming import PROGRESS_AUDIENCE
+from lamplighter.api.progress import PROGRESS_AUDIENCE
 from lamplighter.core.objects import Obj
 from lamplighter.engine.api import ApiError
 from lamplighter.progress.refusal import Refusal
