@@ -3,9 +3,11 @@
 usage: ddp.py <steps> <steps between checkpoints> plain|dcp. Prints `step <n>` as it goes and a digest of the weights.
 """
 
+import gc
 import hashlib
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import torch
@@ -79,4 +81,7 @@ else:
     digest = hashlib.sha256(b"".join(value.numpy().tobytes() for value in network.state_dict().values()))
     print(f"weights {digest.hexdigest()}", flush=True)
 dist.barrier()
+others = [weakref.ref(group) for group in dist.distributed_c10d._world.pg_map if group is not dist.group.WORLD]
 dist.destroy_process_group()
+gc.collect()
+print(f"groups left {sum(group() is not None for group in others)} of {len(others)}", flush=True)

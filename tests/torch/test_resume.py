@@ -61,3 +61,4 @@ def test_killed_at_random_points_it_ends_with_the_same_weights(
     assert last.end() == 0, last.output
     assert made - EVERY < last.steps[0] <= made + 1
     assert last.wait_for(r"weights (\w+)").group(1) == undisturbed
+    assert last.wait_for(r"groups left (\d+ of \d+)").group(1) == "0 of 1"  # threads of a group abort at the exit

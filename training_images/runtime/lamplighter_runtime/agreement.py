@@ -5,6 +5,7 @@ torch is never imported here: a script that uses torch.distributed has imported 
 
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -25,19 +26,34 @@ def distributed() -> Any | None:
     return module if module is not None and module.is_available() and module.is_initialized() else None
 
 
+class _Remembered:
+    """A process group that is not kept alive: one whose threads outlive destroy_process_group aborts at the exit."""
+
+    def __init__(self) -> None:
+        self._reference: Any = None
+
+    def get(self) -> Any:
+        """Return the group, None when there is none (any more)."""
+        return self._reference() if self._reference is not None else None
+
+    def set(self, group: Any) -> None:
+        """Remember another group."""
+        self._reference = weakref.ref(group) if group is not None else None
+
+
 class _Control:
     """A gloo group beside the default one: exchanging a few bytes must not wait for the work on the GPUs."""
 
     def __init__(self) -> None:
-        self._world: Any = None
-        self._group: Any = None
+        self._world = _Remembered()
+        self._group = _Remembered()
 
     def group(self, dist: Any) -> Any:
         """Return the group; the first call is collective, as is the first after a new init_process_group."""
-        if self._world is not dist.group.WORLD:
-            self._world = dist.group.WORLD
-            self._group = dist.new_group(backend="gloo", timeout=TIMEOUT) if dist.is_gloo_available() else None
-        return self._group
+        if self._world.get() is not dist.group.WORLD:
+            self._world.set(dist.group.WORLD)
+            self._group.set(dist.new_group(backend="gloo", timeout=TIMEOUT) if dist.is_gloo_available() else None)
+        return self._group.get()
 
 
 _control = _Control()
@@ -85,7 +101,7 @@ class Question:
 
     def __init__(self) -> None:
         """Not asked yet."""
-        self._world: Any = None
+        self._world = _Remembered()
         self._left = self._calls = 1
         self._asked = time.monotonic()
 
@@ -94,8 +110,9 @@ class Question:
         dist = distributed()
         if dist is None or dist.get_world_size() == 1:
             return mine
-        if self._world is not dist.group.WORLD:
-            self._world, self._left, self._calls = dist.group.WORLD, 1, 1
+        if self._world.get() is not dist.group.WORLD:
+            self._world.set(dist.group.WORLD)
+            self._left = self._calls = 1
             self._asked = time.monotonic()
         self._left -= 1
         if self._left > 0:
