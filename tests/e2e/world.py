@@ -6,6 +6,8 @@ from typing import Any
 
 from tests.demo.cluster import condition, get, kubectl, wait_until
 
+from lamplighter.api.training import RunState
+
 Obj = dict[str, Any]
 PATIENCE = 600.0
 """Seconds: nobody waits so long on a machine of its own, and nothing here is a benchmark."""
@@ -84,7 +86,10 @@ class World:
         def there() -> Obj | None:
             status: Obj = self.get("modeltraining", name).get("status", {})
             current = status.get("run", {})
-            return status if current.get("number") == run and current.get("state") == "Succeeded" else None
+            ended = current.get("number") == run and RunState(current.get("state", "Pending")).final
+            if ended and current["state"] != "Succeeded":
+                raise AssertionError(self.kubectl("describe", "modeltraining", name))
+            return status if ended else None
 
         try:
             status: Obj = wait_until(f"run {run} of {name} has succeeded", there, seconds)
