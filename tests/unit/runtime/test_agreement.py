@@ -11,6 +11,10 @@ from lamplighter_runtime import agreement
 WORLD = 3
 
 
+class ProcessGroup:
+    """Something that weak references may point to, as the groups of PyTorch."""
+
+
 class Group:
     """Ranks as threads; `greatest` and `gather` meet at a barrier."""
 
@@ -20,7 +24,7 @@ class Group:
         self._values: list = [None] * WORLD
         self._barrier = threading.Barrier(WORLD, timeout=20)
         dist = SimpleNamespace(
-            get_world_size=lambda: WORLD, get_rank=lambda: self.rank.number, group=SimpleNamespace(WORLD=object())
+            get_world_size=lambda: WORLD, get_rank=lambda: self.rank.number, group=SimpleNamespace(WORLD=ProcessGroup())
         )
         monkeypatch.setattr(agreement, "distributed", lambda: dist)
         monkeypatch.setattr(agreement, "gather", self.gather)
