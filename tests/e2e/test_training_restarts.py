@@ -214,9 +214,12 @@ def test_a_deadline_ends_a_run_and_its_pods(world: World) -> None:
 
 def test_suspension_costs_an_execution_and_no_restart(world: World) -> None:
     script = GANG + "mark = f'{os.environ[\"LAMPLIGHTER_OUTPUT_DIR\"]}/mark-{rank}'\n"
-    script += "begun = os.path.exists(mark)\nopen(mark, 'w').close()\ntime.sleep(1 if begun else 600)\n"
+    script += "begun = os.path.exists(mark)\nopen(mark, 'w').close()\nprint('asleep', flush=True)\n"
+    script += "time.sleep(1 if begun else 600)\n"
     train(world, "sleeper", script)
-    running(world, "sleeper")
+    for pod in running(world, "sleeper"):
+        name = pod["metadata"]["name"]
+        wait_until(f"{name} sleeps", lambda name=name: "asleep" in world.kubectl("logs", name), PATIENCE)
     patch(world, "sleeper", suspend=True)
     world.ready("modeltraining", "sleeper", "Suspended")
     patch(world, "sleeper", suspend=False)
