@@ -11,6 +11,7 @@ from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
 from lamplighter.progress.refusal import Refusal
 from lamplighter.progress.tokens import Caller
+from lamplighter.training.stages import TRAIN
 
 LAG = 10.0
 """Seconds that our watches may be behind the API server, which has just confirmed that the pod exists."""
@@ -83,8 +84,9 @@ def _must_be_current(training: Obj, job: Obj | None, own: tuple[int, int]) -> No
     """The training's status names this attempt and its Job, and the run is not over."""
     run = training.get("status", {}).get("run") or {}
     current = (run.get("number", 0), run.get("attempt", 0))
-    if own > current:
+    trains = run.get("stage", TRAIN) == TRAIN  # each stage counts its attempts anew
+    if own > current and (trains or own[0] > current[0]):
         raise Refusal(503, "this attempt is not recorded yet, try again", 1.0)
     replaced = job is not None and run.get("job") != job["metadata"]["name"]
-    if own < current or replaced or run.get("state") in FINAL_STATES:
+    if own != current or not trains or replaced or run.get("state") in FINAL_STATES:
         raise Refusal(410, f"attempt {own[1]} of run {own[0]} is over: stop reporting")

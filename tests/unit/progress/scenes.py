@@ -17,10 +17,12 @@ KEY = Key("ModelTraining", "team", "digits")
 WALL = NOW.timestamp()
 
 
-def a_running_training(run: int = 1, attempt: int = 1, state: str = "Running", job: str | None = None) -> Builder:
+def a_running_training(
+    run: int = 1, attempt: int = 1, state: str = "Running", job: str | None = None, stage: str = "train"
+) -> Builder:
     """A training whose status names the Job of this attempt."""
     current = {"number": run, "attempt": attempt, "state": state, "job": job or f"digits-{run}-{attempt}"}
-    return a_training("digits").status(run=current)
+    return a_training("digits").status(run=current | {"stage": stage})
 
 
 def a_scene(training: Builder | None = None, *, run: int = 1, attempt: int = 1) -> tuple[Index, Obj, Obj]:

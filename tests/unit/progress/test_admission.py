@@ -103,6 +103,12 @@ def test_an_attempt_that_is_not_recorded_yet_is_to_try_again() -> None:
     assert status(index, caller_of(pod)) == 503
 
 
+def test_a_second_attempt_at_training_is_over_when_the_run_packages_for_the_first_time() -> None:
+    packaging = a_running_training(attempt=1, stage="package", job="digits-1-package-1")
+    index, _, pod = a_scene(packaging, attempt=2)
+    assert status(index, caller_of(pod)) == 410
+
+
 def test_a_pod_of_an_earlier_attempt_whose_job_was_removed_is_to_stop() -> None:
     index, job, pod = a_scene(a_running_training(attempt=2))
     removed(index, job)

@@ -156,11 +156,13 @@ class Supervisor:
         """End an elastic torchrun that would only repeat a user's error; a lost peer or a signal it should mend."""
         # Held, so that it does not join the others' next round only to leave them waiting in it.
         processes.send(self._process.pid, signal.SIGSTOP)
-        time.sleep(LAST_WORDS)
-        rank = ranks[failed.local_rank] if failed.local_rank < len(ranks) else 0
-        self.refused = failure.own_error(outputs, rank, failed.code)
-        if self._stop.signal is None:
-            processes.send(self._process.pid, signal.SIGCONT if self.refused is None else signal.SIGKILL)
+        try:
+            time.sleep(LAST_WORDS)
+            rank = ranks[failed.local_rank] if failed.local_rank < len(ranks) else 0
+            self.refused = failure.own_error(outputs, rank, failed.code)
+        finally:  # whatever happens here, it must not be held for ever
+            if self._stop.signal is None:
+                processes.send(self._process.pid, signal.SIGCONT if self.refused is None else signal.SIGKILL)
 
     def _begin_stop(self, number: signal.Signals | None) -> None:
         """Stop without holding up whoever asks, once; None: the ranks stop by themselves."""
