@@ -158,13 +158,7 @@ def test_pods_of_higher_priority_cost_an_execution_and_no_restart(world: World) 
 def test_a_broken_gpu_is_told_and_its_node_avoided(world: World) -> None:
     train(world, "broken", WAITS_ONCE, nodes=1, resources={"limits": {"nvidia.com/gpu": 1}})
     pod = running(world, "broken")[0]
-    device = {"resourceID": "GPU-7", "health": "Unhealthy"}
-    statuses = pod["status"]["containerStatuses"]
-    statuses[0]["allocatedResourcesStatus"] = [{"name": "nvidia.com/gpu", "resources": [device]}]
-    body = json.dumps({"status": {"containerStatuses": statuses}})
-    world.kubectl(
-        *("patch", "pod", pod["metadata"]["name"], "--subresource=status", "--type=merge", "-p", body),
-    )
+    wait_until("the broken device is noticed", lambda: _break_device(world, pod, "GPU-7"), PATIENCE)
     run = succeeded(world, "broken", "Hardware", restarts=1, executions=2)
     node = pod["spec"]["nodeName"]
     assert run["avoidedNodes"] == [node]
@@ -259,6 +253,23 @@ def _tell_of_node(node: str, condition: Obj) -> None:
     """As the node-problem-detector does."""
     body = json.dumps({"status": {"conditions": [condition]}})
     kubectl("patch", "node", node, "--subresource=status", "--type=strategic", "-p", body)
+
+
+def _break_device(world: World, pod: Obj, device: str) -> bool:
+    """Tell of a broken device, as the kubelet does; True when the next attempt is there.
+
+    The kubelet writes the status anew now and then and knows nothing of it, while no operator may be alive to see it.
+    """
+    training = pod["metadata"]["labels"]["lamplighter.dev/training"]
+    if world.get("modeltraining", training)["status"]["run"]["attempt"] > 1:
+        return True
+    name = pod["metadata"]["name"]
+    statuses = world.get("pod", name).get("status", pod["status"])["containerStatuses"]
+    resources = [{"resourceID": device, "health": "Unhealthy"}]
+    statuses[0]["allocatedResourcesStatus"] = [{"name": "nvidia.com/gpu", "resources": resources}]
+    body = json.dumps({"status": {"containerStatuses": statuses}})
+    world.kubectl("patch", "pod", name, "--subresource=status", "--type=merge", "-p", body, check=False)
+    return False
 
 
 def _not_on_the_control_plane() -> Obj:

@@ -19,9 +19,9 @@ class World:
 
     namespace: str
 
-    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
         """What kubectl prints, in this namespace."""
-        return kubectl("-n", self.namespace, *arguments, stdin=stdin)
+        return kubectl("-n", self.namespace, *arguments, stdin=stdin, check=check)
 
     def get(self, kind: str, name: str) -> Obj:
         """An object; empty when there is none."""
