@@ -53,7 +53,7 @@ demo-down: cluster-down ## Remove all that `make demo` made: the cluster and our
 	@docker images --quiet --filter 'reference=lamplighter/*' | sort -u | xargs --no-run-if-empty docker rmi --force >/dev/null
 
 .PHONY: test
-test: lint test-unit test-torch test-integration test-e2e ## All tests: lint, unit, torchrun, integration (kwok), end-to-end (kind).
+test: lint test-unit test-torch test-router test-integration test-serving test-e2e ## All tests: lint, unit, torchrun, Envoy, integration (kwok), containers, end-to-end (kind).
 
 .PHONY: test-unit
 test-unit: venv ## Unit tests: pure, seconds.
@@ -68,9 +68,23 @@ $(TORCH)/.ready: training_images/pytorch/requirements.lock training_images/runti
 	@tests/torch/venv.sh $(TORCH) $(PYTHON)
 	@touch $@
 
+ENVOY := .state/envoy
+.PHONY: test-router
+test-router: venv $(ENVOY)/.ready ## Tests of the router with a real Envoy.
+	$(RUN)/pytest tests/router -q
+
+$(ENVOY)/.ready: training_images/router/requirements.lock
+	@tests/router/envoy.sh $(ENVOY) $(PYTHON)
+	@touch $@
+
 .PHONY: test-integration
 test-integration: venv kwok ## Integration tests on a real API server (kwok).
 	$(RUN)/pytest tests/integration -q
+
+.PHONY: test-serving
+test-serving: venv ## Tests of the torchserve image in real containers, without a cluster (needs docker).
+	@tests/cluster/images.sh serving
+	$(RUN)/pytest tests/serving -q
 
 .PHONY: test-e2e
 test-e2e: venv ## End-to-end tests on a real kind cluster of three nodes: one has to die.
@@ -84,4 +98,4 @@ soak: venv ## Run 200 trainings while pods, nodes and operators fail at random (
 
 .PHONY: bench
 bench: venv kwok ## Measure what we promise; prints one JSON object.
-	@$(RUN)/python -m tests.bench
+	@PYTHONPATH=operator $(RUN)/python -m tests.bench

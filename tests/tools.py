@@ -34,3 +34,11 @@ def image(name: str) -> str:
         raise FileNotFoundError(f"{path} is missing: run `make images`")
     loaded = dict(line.split("=", 1) for line in path.read_text().split())
     return loaded[name]
+
+
+def serving_image() -> str:
+    """The torchserve image that `make test-serving` built, by its content."""
+    path = STATE / "serving-image"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: run `make test-serving`")
+    return path.read_text().strip()

@@ -14,6 +14,7 @@ import uvloop
 from lamplighter import __version__, handlers, kube
 from lamplighter.deployment import model as deployment_model
 from lamplighter.deployment import plan as deployment
+from lamplighter.deployment.view import Options as DeploymentOptions
 from lamplighter.engine import log as logs
 from lamplighter.engine.api import ApiError
 from lamplighter.engine.health import Health, resync
@@ -45,6 +46,11 @@ def training_options(settings: Settings) -> Options:
     )
 
 
+def deployment_options(settings: Settings) -> DeploymentOptions:
+    """What plans of deployments are told of the settings."""
+    return DeploymentOptions(torchserve_image=settings.torchserve_image, router_image=settings.router_image)
+
+
 def kinds(settings: Settings) -> dict[str, Kind]:
     """What the engine reconciles."""
     return {
@@ -53,7 +59,7 @@ def kinds(settings: Settings) -> dict[str, Kind]:
         ),
         "ModelDeployment": Kind(
             deployment.reads,
-            functools.partial(deployment.plan, default_image=settings.torchserve_image),
+            functools.partial(deployment.plan, options=deployment_options(settings)),
             deployment.blocked,
         ),
     }

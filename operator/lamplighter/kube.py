@@ -21,7 +21,7 @@ from kubernetes.aio.leaderelection.electionconfig import Config as ElectionConfi
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
-from lamplighter import __version__
+from lamplighter import __version__, routers
 from lamplighter.core.objects import Obj, Ref
 from lamplighter.engine import metrics
 from lamplighter.engine.api import ApiError
@@ -41,8 +41,14 @@ log = logging.getLogger(__name__)
 class Client:
     """The calls of a reconcile: see :class:`lamplighter.engine.api.Api`."""
 
-    def __init__(self, configuration: Configuration, timeout: float, namespaces: Iterable[str] = ()) -> None:
-        """``timeout``: seconds for one request. ``namespaces``: where lists look; empty: in the whole cluster."""
+    def __init__(
+        self, configuration: Configuration, timeout: float, namespaces: Iterable[str] = (), router_status: str = ""
+    ) -> None:
+        """``timeout``: seconds for one request. ``namespaces``: where lists look; empty: in the whole cluster.
+
+        ``router_status``: the URL at which a router pod tells about itself; see settings.py.
+        """
+        self._router_status = router_status
         self._namespaces = tuple(namespaces)
         self._configuration = configuration
         self._host = configuration.host.rstrip("/")
@@ -92,6 +98,10 @@ class Client:
         except ApiError as error:
             if not error.gone and error.status != 409:  # 409: another object of that name by now
                 raise
+
+    async def ask(self, pod: Obj) -> Obj | None:
+        """What a router pod says about itself; None when it does not answer."""
+        return await routers.ask(self._session, self._router_status, pod)
 
     async def review_token(self, token: str, audience: str) -> Obj:
         """The status of a TokenReview: whose token it is, if it was made for this audience."""
@@ -172,7 +182,7 @@ async def configuration() -> Configuration:
 @contextlib.asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Client]:
     """A client while inside."""
-    client = Client(await configuration(), settings.request_timeout, settings.namespaces)
+    client = Client(await configuration(), settings.request_timeout, settings.namespaces, settings.router_status)
     try:
         yield client
     finally:

@@ -24,6 +24,12 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="Serves /healthz, /readyz and /metrics; 0: any.")
     log_level: str = Field(default="INFO")
     torchserve_image: str = Field(default="lamplighter/torchserve:0.1.0", description="For deployments that name none.")
+    router_image: str = Field(default="lamplighter/router:0.1.0", description="For deployments that name none.")
+    router_status: str = Field(
+        default="http://{ip}:9902/status",
+        pattern=r"^https?://\S+$",
+        description="Where a router pod tells which configuration it has; {ip}, {namespace} and {pod} are filled in.",
+    )
 
     watch_nodes: bool = Field(default=True, description="False: Nodes are not watched; a lost one is noticed late.")
     bad_node_conditions: list[str] = Field(

@@ -26,6 +26,9 @@ Once, on clusters of their own:
 
     scale                  an operator starts with so many trainings that finished long ago: seconds until it is idle,
                            its CPU and writes until then, its memory then and at most; growth 1 is linear
+    deployments_1000       1,000 deployments of one pod created by 8 threads until all are Ready, then a new revision of
+                           200 of them in steps; router pods are answered for, since fake nodes run nothing
+    serving                on kind: what the router adds, how exact and quick a split is, requests lost by transition
     overhead_s             on kind: seconds in which no code of the user ran between accepted and done, in parts
 
 The exit status is 1 only when something did not finish. Figures of a busy machine are worth little: look at ``noise``.
@@ -39,11 +42,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from tests.bench import cluster, figures, machine, overhead, scale
+from tests.bench import cluster, deployments, figures, machine, overhead, scale, serving
 from tests.bench.mode import PARTS, QUICK, WITH_PODS, Mode, Sizes
 from tests.bench.sightings import UnfinishedError
 
-ONCE = ("scale", "overhead_s")
+ONCE = ("scale", "overhead_s", "deployments_1000", "serving")
 
 
 def main() -> int:
@@ -75,6 +78,12 @@ def _report(options: argparse.Namespace) -> dict[str, Any]:
     if options.only in (None, "overhead_s"):
         report["overhead_s"] = overhead.overhead_s()
         aims |= figures.judge(report, figures.OVERHEAD_AIMS)
+    if options.only in (None, "deployments_1000"):
+        report["deployments_1000"] = _deployments(options, report)
+        aims |= figures.judge(report, deployments.AIMS)
+    if options.only in (None, "serving"):
+        report["serving"] = serving.serving(_sizes(options).requests)
+        aims |= figures.judge(report, serving.AIMS)
     return report | {"aims": report.get("aims", {}) | aims}
 
 
@@ -82,6 +91,12 @@ def _scale(options: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any
     with cluster.fresh(options.keep) as here:
         report.setdefault("versions", machine.versions(here.server))
         return scale.scale(here, _sizes(options).finished, options.profile)
+
+
+def _deployments(options: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
+    with cluster.fresh(options.keep) as here:
+        report.setdefault("versions", machine.versions(here.server))
+        return deployments.deployments(here, *_sizes(options).deployments, options.profile)
 
 
 def _sizes(options: argparse.Namespace) -> Sizes:

@@ -49,7 +49,7 @@ def trainings_ground(server: Server, end: str, alive: Callable[[], None], *, cle
 
     Without ``clear_up`` what was created stays.
     """
-    name = _namespace(server)
+    name = namespace(server)
     jobs = Sightings("with a Job", sightings.made, alive)
     done = Sightings(f"in state {end}", sightings.in_state(end), alive)
     with server.watch("Job", name, jobs), server.watch("ModelTraining", name, done):
@@ -61,7 +61,7 @@ def trainings_ground(server: Server, end: str, alive: Callable[[], None], *, cle
 @contextlib.contextmanager
 def jobs_ground(server: Server) -> Iterator[Ground]:
     """A new namespace for bare Jobs."""
-    name = _namespace(server)
+    name = namespace(server)
     jobs, done = Sightings("by the watch", sightings.made), Sightings("complete", sightings.complete)
     with server.watch("Job", name, jobs, done):
         yield Ground(server, name, "Job", jobs, done)
@@ -157,7 +157,7 @@ def clear(server: Server, namespace: str, kind: str) -> None:
             time.sleep(0.2)
 
 
-def _namespace(server: Server) -> str:
+def namespace(server: Server) -> str:
     """A new namespace with a claim that is bound."""
     name = f"bench-{uuid4().hex[:8]}"
     server.call("POST", PATHS["Namespace"], {"metadata": {"name": name}})

@@ -41,6 +41,8 @@ class Sizes:
     gangs: tuple[int, ...] = (2, 32, 256)
     restarts: int = 5
     finished: tuple[int, ...] = (100, 1000, 10_000)
+    deployments: tuple[int, int] = (1000, 200)
+    requests: int = 20_000
 
 
 QUICK = Sizes(
@@ -53,6 +55,8 @@ QUICK = Sizes(
     gangs=(2, 8),
     restarts=2,
     finished=(10, 50, 200),
+    deployments=(20, 5),
+    requests=300,
 )
 
 

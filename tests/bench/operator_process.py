@@ -25,7 +25,8 @@ QUIET_S = 0.6
 class Operator:
     """Runs while inside."""
 
-    def __init__(self, kubeconfig: Path, log: Path, profile: Path | None = None) -> None:
+    def __init__(self, kubeconfig: Path, log: Path, profile: Path | None = None, **settings: str) -> None:
+        """``settings``: more of them, such as ``ROUTER_STATUS``."""
         self._port = _free_port()
         self.progress_port = _free_port()
         self._log = log
@@ -39,6 +40,7 @@ class Operator:
             "LAMPLIGHTER_PORT": str(self._port),
             "LAMPLIGHTER_PROGRESS_PORT": str(self.progress_port),
             "LAMPLIGHTER_RESYNC": "86400",  # no request but those that the trainings cause
+            **{f"LAMPLIGHTER_{name}": value for name, value in settings.items()},
         }
 
     def __enter__(self) -> "Operator":

@@ -76,9 +76,9 @@ class Moments:
 
 def overhead_s() -> dict[str, Any]:
     """Seconds of each part, and their sum; or under ``left_out`` why nothing was measured."""
-    if why := _left_out():
+    if why := left_out():
         return {"left_out": why}
-    _say("a training of two stages on kind")
+    say("a training of two stages on kind")
     namespace = f"bench-{uuid4().hex[:8]}"
     kubectl("create", "namespace", namespace)
     try:
@@ -87,7 +87,7 @@ def overhead_s() -> dict[str, Any]:
         kubectl("delete", "namespace", namespace, "--wait=false")
 
 
-def _left_out() -> str | None:
+def left_out() -> str | None:
     try:
         kubectl("get", "--raw", "/readyz")
         image = tools.image("operator")
@@ -152,5 +152,5 @@ def _seen(obj: Obj) -> list[str]:
     return [*found, *([f"{stage} pod succeeded"] if phase == "Succeeded" else [])]
 
 
-def _say(what: str) -> None:
+def say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)

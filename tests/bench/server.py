@@ -24,6 +24,10 @@ PATHS = {
     "PersistentVolumeClaim": "/api/v1/namespaces/{}/persistentvolumeclaims",
     "Pod": "/api/v1/namespaces/{}/pods",
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
+    "ConfigMap": "/api/v1/namespaces/{}/configmaps",
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "ControllerRevision": "/apis/apps/v1/namespaces/{}/controllerrevisions",
+    "ModelDeployment": "/apis/lamplighter.dev/v1alpha1/namespaces/{}/modeldeployments",
     "ModelTraining": "/apis/lamplighter.dev/v1alpha1/namespaces/{}/modeltrainings",
 }
 
@@ -53,7 +57,8 @@ class Connection:
         Raises:
             RuntimeError: the API server refused the request.
         """
-        self._http.request(method, path, body, {"Content-Type": "application/json", "Accept": "application/json"})
+        content = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        self._http.request(method, path, body, {"Content-Type": content, "Accept": "application/json"})
         response = self._http.getresponse()
         if response.status >= 400:
             said = response.read().decode(errors="replace")[:500]
@@ -66,6 +71,10 @@ class Connection:
         accepted = time.perf_counter()
         response.read()
         return accepted
+
+    def patch(self, path: str, body: bytes) -> None:
+        """Merge a partial object."""
+        self.send("PATCH", path, body).read()
 
     def hang_up(self) -> None:
         """Close, also under a thread that is reading."""
@@ -109,8 +118,11 @@ class Server:
 
     @contextlib.contextmanager
     def watch(self, kind: str, namespace: str, *listeners: Listener) -> Iterator[None]:
-        """While inside, the listeners are told every object that is added or changed, and when its event arrived."""
-        path = PATHS[kind].format(namespace)
+        """While inside, the listeners are told every object that is added or changed, and when its event arrived.
+
+        Without a namespace: in all of them.
+        """
+        path = PATHS[kind].format(namespace).replace("/namespaces//", "/")
         since = self.call("GET", f"{path}?limit=1")["metadata"]["resourceVersion"]
         with self.connection(_WATCH_S) as connection:
             watch = _Watch(connection, path, since, listeners)

@@ -19,6 +19,14 @@ class Deployment(Builder):
         """It serves an archive."""
         return self.spec(model={"uri": uri, "sha256": sha256})
 
+    def signed_by(self, name: str, key: str) -> Self:
+        """Its archive must be signed by the key in a ConfigMap."""
+        return self.spec(model={**self._obj["spec"]["model"], "signature": {"publicKey": {"name": name, "key": key}}})
+
+    def resources(self, **limits: Any) -> Self:
+        """With these limits."""
+        return self.spec(resources={"limits": limits})
+
     def replicas(self, count: int) -> Self:
         """It wants so many pods."""
         return self.spec(replicas=count)

@@ -1,6 +1,8 @@
 """A scene: one object, what exists around it, and a clock. Plans are made and carried out, without any API."""
 
+from collections.abc import Callable
 from copy import deepcopy
+from datetime import timedelta
 from itertools import count
 from typing import Self
 
@@ -9,17 +11,21 @@ from tests.builders.objects import NOW, Builder, Obj, later, uid_of
 from lamplighter.core.objects import Ref
 from lamplighter.core.plan import Plan, Snapshot
 from lamplighter.deployment import plan as deployment
+from lamplighter.deployment.view import Options as DeploymentOptions
 from lamplighter.training import plan as training
 from lamplighter.training.view import Options
 
-IMAGE = "lamplighter/torchserve:dev"
+Cluster = Callable[["Scene"], None]
+"""What the cluster does with what exists, as its controllers and kubelets do it."""
 
 
 class Scene:
     """The state of a plan's test. What is passed in may be an object or a builder."""
 
-    def __init__(self, obj: Obj | Builder, *around: Obj | Builder) -> None:
+    def __init__(self, obj: Obj | Builder, *around: Obj | Builder, cluster: Cluster = lambda _: None) -> None:
         self.obj = _built(obj)
+        self.cluster = cluster
+        self.deployment_options = DeploymentOptions()
         self.children: dict[tuple[str, str], Obj] = {}
         self.related: dict[tuple[str, str], Obj] = {}
         self.nodes: dict[str, Obj] | None = None
@@ -64,6 +70,11 @@ class Scene:
         self.now = later(seconds)
         return self
 
+    def later(self, seconds: float) -> Self:
+        """So many seconds pass."""
+        self.now += timedelta(seconds=seconds)
+        return self
+
     def edit(self, **spec: object) -> Self:
         """The user changes fields of the spec; None removes one."""
         fields = {**self.obj["spec"], **deepcopy(spec)}
@@ -101,10 +112,11 @@ class Scene:
         """The plan, not carried out."""
         if self.obj["kind"] == "ModelTraining":
             return training.plan(self.snapshot, self.now, self.options)
-        return deployment.plan(self.snapshot, self.now, IMAGE)
+        return deployment.plan(self.snapshot, self.now, self.deployment_options)
 
     def act(self, writes: int | None = None) -> Plan:
         """Plan and carry out; with ``writes``, die after so many."""
+        self.cluster(self)
         plan = self.plan()
         steps = [lambda obj=obj: self._create(obj) for wave in plan.create for obj in wave]
         steps += [lambda obj=obj: self._patch(obj) for obj in plan.patch]
@@ -112,6 +124,7 @@ class Scene:
         steps += [lambda ref=ref: self._delete(ref) for ref in plan.delete]
         for step in steps[:writes]:
             step()
+        self.cluster(self)
         return plan
 
     def waits(self) -> float | None:
@@ -161,7 +174,8 @@ class Scene:
         obj = self.children[patch["kind"], patch["metadata"]["name"]]
         assert obj["metadata"]["uid"] == patch["metadata"]["uid"]
         obj["metadata"]["generation"] += 1
-        merge(obj["spec"], patch["spec"])
+        merge(obj, {key: value for key, value in patch.items() if key != "metadata"})
+        merge(obj["metadata"], {"annotations": patch["metadata"].get("annotations", {})})
 
     def _delete(self, ref: Ref) -> None:
         assert self.children[ref.kind, ref.name]["metadata"]["uid"] == ref.uid

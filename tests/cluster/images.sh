@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Builds our images and loads them into every node of the kind cluster. Each has a tag that is a hash of what it is made from, and :dev.
-# Usage: images.sh [build|load]   (both when nothing is said)
+# Usage: images.sh [build|load|serving]   (build and load when nothing is said; serving: only what tests of the torchserve image need, no :dev)
 . "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 wheels=${LAMPLIGHTER_WHEELS:-$root/../shared/wheels}   # wheels that need not be downloaded, when there are any
-images=(operator pytorch torchserve)
-declare -A dockerfile=([operator]=operator/Dockerfile [pytorch]=training_images/pytorch/Dockerfile [torchserve]=training_images/torchserve/Dockerfile)
+images=(operator pytorch torchserve router)
+declare -A dockerfile=([operator]=operator/Dockerfile [pytorch]=training_images/pytorch/Dockerfile
+  [torchserve]=training_images/torchserve/Dockerfile [router]=training_images/router/Dockerfile)
 declare -A made_from=(
   [operator]="operator/Dockerfile operator/lamplighter requirements.lock"
   [pytorch]="training_images/pytorch training_images/runtime training_images/wheels"
   [torchserve]="training_images/torchserve"
+  [router]="training_images/router"
 )
 declare -A tagged   # IMAGE -> lamplighter/IMAGE:HASH
 
@@ -45,10 +47,20 @@ build() {
   local jobs=() job image
   exists "${tagged[operator]}" || { phase "image ${tagged[operator]}" docker_build operator -t "${tagged[operator]}" & jobs+=($!); }
   exists "${tagged[pytorch]}" || { phase "image ${tagged[pytorch]}" docker_build pytorch -t "${tagged[pytorch]}" & jobs+=($!); }
+  exists "${tagged[router]}" || { phase "image ${tagged[router]}" docker_build router -t "${tagged[router]}" & jobs+=($!); }
   exists "${tagged[torchserve]}" || { phase "Java runtime" docker_build torchserve --target java & jobs+=($!); }
   for job in "${jobs[@]}"; do wait "$job"; done
   exists "${tagged[torchserve]}" || phase "image ${tagged[torchserve]}" docker_build torchserve -t "${tagged[torchserve]}"
   for image in "${images[@]}"; do docker tag "${tagged[$image]}" "lamplighter/$image:dev"; done
+}
+
+# serving: the torchserve image, for tests that run it with docker alone.
+serving() {
+  local image
+  for image in pytorch torchserve; do
+    exists "${tagged[$image]}" || phase "image ${tagged[$image]}" docker_build "$image" -t "${tagged[$image]}"
+  done
+  echo "${tagged[torchserve]}" > "$state/serving-image"   # for tests/tools.py
 }
 
 on_node() { docker exec -i "$1" ctr -n k8s.io images "${@:2}"; }
@@ -81,7 +93,7 @@ base=   # empty: the Dockerfiles' own default, from the registry
 link_wheels
 for image in "${images[@]}"; do pack "$image"; done
 case ${1:-all} in
-  build | load) "$1" ;;
+  build | load | serving) "$1" ;;
   all) build; load ;;
-  *) die "usage: images.sh [build|load]" ;;
+  *) die "usage: images.sh [build|load|serving]" ;;
 esac

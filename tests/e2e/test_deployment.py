@@ -1,29 +1,12 @@
 """A deployment from waiting for its model to a rollout under load, and the ways in which it can go wrong."""
 
-import json
-import time
 from typing import Any
 
 import pytest
 from tests.demo.cluster import wait_until
+from tests.e2e.load import load
 from tests.e2e.world import PATIENCE, World
 
-LOAD = """\
-import json, sys, time, urllib.request
-url, stop = sys.argv[1], time.monotonic() + float(sys.argv[2])
-body = json.dumps({"instances": [[0.0] * 64]}).encode()
-asked, lost = 0, []
-while time.monotonic() < stop:
-    asked += 1
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=20) as response:
-            response.read()
-    except Exception as error:
-        lost.append(repr(error))
-    time.sleep(0.02)
-print(json.dumps({"asked": asked, "lost": lost}))
-"""
 BROKEN = """\
 class Broken:
     def initialize(self, context):
@@ -83,16 +66,17 @@ def test_a_newer_run_is_rolled_out_without_a_failed_request(world: World, traine
     world.ready("modeldeployment", "net", "Ready", status="True")
     first = world.get("md", "net")["status"]["stable"]
     assert first["model"]["run"] == 1
-    load = _start_load(world, world.get("md", "net")["status"]["endpoint"], seconds=100)
-    world.kubectl("patch", "mt", "net", "--type=merge", "-p", '{"spec":{"args":["--epochs","2"]}}')
-    world.succeeded("net", run=2)
-    wait_until("run 2 serves", lambda: world.get("md", "net")["status"]["stable"]["model"].get("run") == 2, PATIENCE)
-    second = world.get("md", "net")["status"]["stable"]
+    with load(world, "net") as result:
+        world.patch("mt", "net", args=["--epochs", "2"])
+        world.succeeded("net", run=2)
+        wait_until(
+            "run 2 serves", lambda: world.get("md", "net")["status"]["stable"]["model"].get("run") == 2, PATIENCE
+        )
+        second = world.get("md", "net")["status"]["stable"]
+        wait_until("the old revision is gone", lambda: len(_deployments(world)) == 1, PATIENCE)
     assert second["revision"] != first["revision"]
-    wait_until("the old revision is gone", lambda: len(_deployments(world)) == 1, PATIENCE)
-    result = _load_result(world, load)
-    assert result["lost"] == []
-    assert result["asked"] > 200
+    assert set(result["by"]) == {first["revision"], second["revision"]}
+    assert (result["lost"], result["asked"] > 200) == ({}, True)
 
 
 def test_what_serves_goes_on_serving_while_the_next_revision_is_broken(world: World) -> None:
@@ -101,8 +85,7 @@ def test_what_serves_goes_on_serving_while_the_next_revision_is_broken(world: Wo
     deployment = world.get("md", "net")
     available = [entry["status"] for entry in deployment["status"]["conditions"] if entry["type"] == "Available"]
     assert available == ["True"]
-    load = _start_load(world, deployment["status"]["endpoint"], seconds=5)
-    assert _load_result(world, load)["lost"] == []
+    assert _answers(world)
     world.kubectl("patch", "md", "net", "--type=json", "-p", '[{"op":"remove","path":"/spec/runtime/image"}]')
     world.ready("modeldeployment", "net", "Ready", status="True")
     wait_until("the broken revision is gone", lambda: len(_deployments(world)) == 1, PATIENCE)
@@ -118,47 +101,15 @@ def test_it_scales_through_the_scale_subresource(world: World) -> None:
 def test_a_served_model_survives_the_deletion_of_its_training(world: World) -> None:
     world.kubectl("delete", "mt", "net")
     world.ready("modeldeployment", "net", "TrainingNotFound", status="False")
-    load = _start_load(world, world.get("md", "net")["status"]["endpoint"], seconds=5)
-    assert _load_result(world, load)["lost"] == []
+    assert _answers(world)
+
+
+def _answers(world: World) -> bool:
+    """True when requests are answered for a while, and none is lost."""
+    with load(world, "net") as result:
+        wait_until("some requests", lambda: result.asked_by_now() >= 100, PATIENCE)
+    return bool(result["by"] and not result["lost"])
 
 
 def _deployments(world: World) -> list[dict[str, Any]]:
-    return world.all("deployments", "lamplighter.dev/deployment=net")
-
-
-def _start_load(world: World, url: str, seconds: float) -> str:
-    """A pod that asks the served model again and again, over new connections; gives its name."""
-    name = f"load-{time.monotonic_ns()}"
-    world.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name},
-            "spec": {
-                "restartPolicy": "Never",
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": 1000,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
-                "containers": [
-                    {
-                        "name": "load",
-                        "image": "lamplighter/pytorch:dev",
-                        "command": ["python", "-c", LOAD, url, str(seconds)],
-                        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-                    }
-                ],
-            },
-        }
-    )
-    world.kubectl("wait", "--for=condition=Ready", "--timeout=60s", f"pod/{name}")
-    return name
-
-
-def _load_result(world: World, name: str) -> dict[str, Any]:
-    wait_until(
-        f"{name} is done", lambda: world.get("pod", name)["status"]["phase"] in ("Succeeded", "Failed"), PATIENCE
-    )
-    result: dict[str, Any] = json.loads(world.kubectl("logs", name).splitlines()[-1])
-    return result
+    return world.all("deployments", "lamplighter.dev/deployment=net,lamplighter.dev/revision")

@@ -23,6 +23,15 @@ class World:
         """What kubectl prints, in this namespace."""
         return kubectl("-n", self.namespace, *arguments, stdin=stdin, check=check)
 
+    def patch(self, kind: str, name: str, **spec: Any) -> None:
+        """Change fields of a spec; None removes one."""
+        self.kubectl("patch", kind, name, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    def annotate(self, kind: str, name: str, **wishes: str) -> None:
+        """Set lamplighter.dev/<name>."""
+        notes = [f"lamplighter.dev/{name}={value}" for name, value in wishes.items()]
+        self.kubectl("annotate", kind, name, "--overwrite", *notes)
+
     def get(self, kind: str, name: str) -> Obj:
         """An object; empty when there is none."""
         return get("-n", self.namespace, kind, name)

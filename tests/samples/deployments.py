@@ -8,7 +8,7 @@ EITHER = "give either spec.model.trainingRef or spec.model.uri with spec.model.s
 TOGETHER = "spec.model.uri and spec.model.sha256 belong together"
 
 FULL = deployment(
-    model={"uri": URI, "sha256": SHA},
+    model={"uri": URI, "sha256": SHA, "signature": {"publicKey": {"name": "release-keys", "key": "models.pub"}}},
     runtime={
         "image": "lamplighter/torchserve:dev",
         "workers": 2,
@@ -16,11 +16,27 @@ FULL = deployment(
         "maxBatchDelay": "20ms",
         "jobQueueSize": 500,
         "responseTimeout": "1m30s",
+        "warmup": 3,
         "config": {"prefer_direct_buffer": "true", "max_request_size": "6553500"},
     },
     replicas=0,
     resources={"requests": {"cpu": "250m"}, "limits": {"cpu": 1, "memory": "1Gi"}},
     template={"metadata": {"annotations": {"a": "b"}}, "spec": {"priorityClassName": "high"}},
+    strategy={
+        "canary": {"steps": [{"weight": 0, "mirror": 10, "hold": "1m"}, {"weight": 20, "hold": "5m", "pause": True}]},
+        "progressDeadline": "30m",
+    },
+    router={
+        "image": "lamplighter/router:dev",
+        "replicas": 3,
+        "timeout": "2m",
+        "maxRequests": 10,
+        "maxConnections": 10,
+        "accessLog": True,
+        "outlier": {"consecutiveFailures": 3, "interval": "5s", "ejectionTime": "10s", "maxEjected": 0},
+        "resources": {"requests": {"cpu": "50m"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"priorityClassName": "high"}},
+    },
     revisionHistoryLimit=0,
 )
 
@@ -28,15 +44,38 @@ VALID = (
     Valid("the smallest", deployment()),
     Valid("every field", FULL),
     Valid("a pinned run", deployment(model={"trainingRef": {"name": "digits", "run": 3}})),
+    Valid(
+        "a pinned run that must be signed",
+        deployment(
+            model={
+                "trainingRef": {"name": "digits", "run": 3},
+                "signature": {"publicKey": {"name": "keys", "key": "models.pub"}},
+            }
+        ),
+    ),
+    Valid("no warm-up", deployment(runtime={"warmup": 0})),
     Valid("a name of 40 characters", deployment(name="a" * 40)),
     Valid("null where a field may be left out", deployment(replicas=None, runtime=None)),
     Valid("empty objects", deployment(runtime={}, resources={}, template={})),
+    Valid("blue-green", deployment(strategy={"blueGreen": {"hold": "1m", "autoPromote": False, "keep": "1h"}})),
+    Valid("recreate", deployment(strategy={"recreate": {}})),
+    Valid("a canary without steps", deployment(strategy={"canary": {}})),
     Valid("the most replicas", deployment(replicas=1000)),
 )
 
 INVALID = (
     Invalid("a name with a dot", deployment(name="llama-3.1"), NAME),
     Invalid("a name of 41 characters", deployment(name="a" * 41), NAME),
+    Invalid("two strategies", deployment(strategy={"canary": {}, "recreate": {}}),
+            "give at most one of spec.strategy.canary, spec.strategy.blueGreen, spec.strategy.recreate"),
+    Invalid("more than everything", deployment(strategy={"canary": {"steps": [{"weight": 101}]}}),
+            "spec.strategy.canary.steps[0].weight in body should be less than or equal to 100"),
+    Invalid("a step without weight", deployment(strategy={"canary": {"steps": [{"hold": "1m"}]}}),
+            "spec.strategy.canary.steps[0].weight: Required value"),
+    Invalid("a hold without unit", deployment(strategy={"blueGreen": {"hold": "60"}}),
+            "spec.strategy.blueGreen.hold in body should match"),
+    Invalid("no router pod", deployment(router={"replicas": 0}),
+            "spec.router.replicas in body should be greater than or equal to 1"),
     Invalid("no model", deployment(without=("model",)), "spec.model: Required value"),
     Invalid("an empty model", deployment(model={}), EITHER),
     Invalid("both models", deployment(model={"trainingRef": {"name": "a"}, "uri": URI, "sha256": SHA}), EITHER),
@@ -59,11 +98,23 @@ INVALID = (
             "spec.model.trainingRef.name: Required value"),
     Invalid("run 0", deployment(model={"trainingRef": {"name": "a", "run": 0}}),
             "should be greater than or equal to 1"),
+    Invalid("a signature by nobody", deployment(model={"trainingRef": {"name": "a"}, "signature": {}}),
+            "spec.model.signature.publicKey: Required value"),
+    Invalid("a public key without its place", deployment(model={
+        "trainingRef": {"name": "a"}, "signature": {"publicKey": {"name": "keys"}}}),
+            "spec.model.signature.publicKey.key: Required value"),
+    Invalid("a signature of no model", deployment(model={"signature": {"publicKey": {"name": "keys", "key": "a"}}}),
+            EITHER),
     Invalid("negative replicas", deployment(replicas=-1), "spec.replicas in body should be greater than or equal to 0"),
     Invalid("too many replicas", deployment(replicas=1001),
             "spec.replicas in body should be less than or equal to 1000"),
     Invalid("replicas as text", deployment(replicas="2"), "must be of type integer"),
     Invalid("no workers", deployment(runtime={"workers": 0}), "spec.runtime.workers in body should be greater than"),
+    Invalid("too many workers", deployment(runtime={"workers": 65}), "spec.runtime.workers in body should be less"),
+    Invalid("a negative warm-up", deployment(runtime={"warmup": -1}),
+            "spec.runtime.warmup in body should be"),
+    Invalid("an endless warm-up", deployment(runtime={"warmup": 1001}),
+            "spec.runtime.warmup in body should be"),
     Invalid("too large a batch", deployment(runtime={"batchSize": 1025}),
             "spec.runtime.batchSize in body should be less"),
     Invalid("an empty queue", deployment(runtime={"jobQueueSize": 0}), "spec.runtime.jobQueueSize in body"),
@@ -74,6 +125,8 @@ INVALID = (
     Invalid("a setting of two lines", deployment(runtime={"config": {"a": "1\nmodel_store=/"}}), "should match"),
     Invalid("a setting that goes on", deployment(runtime={"config": {"a": "1\\"}}), "should match"),
     Invalid("a setting of Lamplighter", deployment(runtime={"config": {"management_address": "http://0.0.0.0:8081"}}),
+            "spec.runtime.config must not name what Lamplighter sets"),
+    Invalid("gRPC's management for all", deployment(runtime={"config": {"grpc_management_address": "0.0.0.0"}}),
             "spec.runtime.config must not name what Lamplighter sets"),
     Invalid("too many settings", deployment(runtime={"config": {f"a{n}": "1" for n in range(65)}}), "Too many"),
     Invalid("too long a setting", deployment(runtime={"config": {"a" * 129: "1"}}), "a key has at most 128 characters"),

@@ -29,8 +29,10 @@ def test_nothing_is_watched_but_what_the_table_says() -> None:
         "jobs",
         "modeldeployments",
         "modeltrainings",
+        "networkpolicies",
         "nodes",
         "persistentvolumeclaims",
+        "poddisruptionbudgets",
         "pods",
         "services",
     }

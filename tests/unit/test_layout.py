@@ -68,7 +68,15 @@ def test_ci_runs_make_test_and_nothing_else() -> None:
 
 def test_make_test_runs_lint_and_all_kinds_of_tests() -> None:
     (line,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("test:")]
-    assert line.split("##")[0].split()[1:] == ["lint", "test-unit", "test-torch", "test-integration", "test-e2e"]
+    assert line.split("##")[0].split()[1:] == [
+        "lint",
+        "test-unit",
+        "test-torch",
+        "test-router",
+        "test-integration",
+        "test-serving",
+        "test-e2e",
+    ]
 
 
 def test_dependencies_point_one_way() -> None:

@@ -192,6 +192,10 @@ class Condition(ApiModel):
     last_transition_time: Timestamp
 
 
+ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
+"""``json_schema_extra`` of a list that is written as a whole."""
+
+
 def list_map(*keys: str) -> dict[str, Any]:
     """``json_schema_extra`` of a list whose items are told apart by these fields."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}

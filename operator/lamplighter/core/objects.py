@@ -70,6 +70,11 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def exact(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, for what is measured in less than seconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def moment(text: str) -> datetime:
-    """The reverse of :func:`timestamp`; fractions of a second are accepted."""
+    """The reverse of :func:`timestamp` and :func:`exact`."""
     return datetime.fromisoformat(text)

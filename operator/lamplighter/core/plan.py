@@ -7,6 +7,9 @@ from typing import Literal
 from lamplighter.core.naming import OWNER_UID
 from lamplighter.core.objects import Obj, Ref, controller_uid, labels
 
+READING = "RouterReading"
+"""The kind under which a plan asks to read what a router pod says about itself; the name is the pod's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -1,5 +1,6 @@
 """How a revision is doing: ready pods, or what keeps them from being ready."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lamplighter.api.failures import Failure
@@ -7,7 +8,9 @@ from lamplighter.core import pods
 from lamplighter.core.naming import REVISION
 from lamplighter.core.objects import Obj, condition
 from lamplighter.core.plan import Snapshot
+from lamplighter.deployment import router
 from lamplighter.deployment.revision import object_name
+from lamplighter.deployment.view import DeploymentView
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,11 @@ def health(snapshot: Snapshot, revision: str, wanted: int) -> Health:
     return Health(ready, wanted, complete, None if complete else _obstacle(snapshot, deployment, revision))
 
 
+def router_obstacle(view: DeploymentView) -> Failure | None:
+    """What keeps a router pod from being ready."""
+    return _complaint(router.pods(view.snapshot))
+
+
 def existing(snapshot: Snapshot, revision: str) -> int:
     """How many pods a revision has, ready or not."""
     deployment = snapshot.owned("Deployment", object_name(snapshot.name, revision))
@@ -43,13 +51,16 @@ def _ready(deployment: Obj) -> int:
 
 def _obstacle(snapshot: Snapshot, deployment: Obj, revision: str) -> Failure | None:
     """What a pod of the revision complains of (one that ended tells more than one that waits), or why there is none."""
-    its_pods = snapshot.all_owned("Pod", **{REVISION: revision})
-    waiting = [pod for pod in its_pods if not _pod_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
-    found = pods.first_failure(waiting) or next((o for pod in waiting if (o := pods.obstacle(pod))), None)
+    found = _complaint(snapshot.all_owned("Pod", **{REVISION: revision}))
     if found is None and (refusal := condition(deployment, "ReplicaFailure")):
         text = f"Deployment {deployment['metadata']['name']} cannot make its pods: {refusal.get('message', '')}"
         return Failure(reason="PodsRefused", message=text[:4096])
     return found
+
+
+def _complaint(its_pods: Iterable[Obj]) -> Failure | None:
+    waiting = [pod for pod in its_pods if not _pod_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+    return pods.first_failure(waiting) or next((o for pod in waiting if (o := pods.obstacle(pod))), None)
 
 
 def _pod_ready(pod: Obj) -> bool:

@@ -2,33 +2,93 @@
 
 from datetime import datetime
 
-from lamplighter.api.deployment import ModelDeployment
+from lamplighter.api.deployment import DeploymentStatus, ModelDeployment
 from lamplighter.core.errors import TerminalError
-from lamplighter.core.objects import Ref
-from lamplighter.core.plan import Plan, Snapshot
-from lamplighter.deployment import model, rollout, verdict
+from lamplighter.core.objects import Ref, timestamp
+from lamplighter.core.plan import Event, Plan, Snapshot, soonest
+from lamplighter.deployment import children, model, revision, rollout, split, verdict, wishes
+from lamplighter.deployment.course import AT_ONCE
+from lamplighter.deployment.revision import Revision
+from lamplighter.deployment.rollout import Goal
+from lamplighter.deployment.split import Routers
 from lamplighter.deployment.tidy import tidy
-from lamplighter.deployment.verdict import DeploymentView
+from lamplighter.deployment.view import DeploymentView, Options
 
 
 def reads(snapshot: Snapshot, _: datetime) -> list[Ref]:
-    """What a plan needs beyond the watched children: the training that is followed."""
-    return model.references(snapshot.obj)
+    """What a plan needs beyond the watched children: the training that is followed, and what router pods say."""
+    return [*model.references(snapshot.obj), *split.questions(snapshot)]
 
 
-def plan(snapshot: Snapshot, now: datetime, default_image: str) -> Plan:
-    """What to do about a deployment now. ``default_image`` is TorchServe's, for revisions that name none."""
+def plan(snapshot: Snapshot, now: datetime, options: Options) -> Plan:
+    """What to do about a deployment now."""
     if "deletionTimestamp" in snapshot.obj["metadata"]:
         return Plan()
-    view = _view(snapshot, now)
-    return tidy(view, rollout.step(view, default_image))
+    view = _view(snapshot, now, options)
+    return tidy(view, _step(view))
 
 
 def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again: float) -> Plan:
     """What to write when the API server refused what was planned."""
-    return verdict.blocked(_view(snapshot, now), error, look_again)
+    return verdict.blocked(_view(snapshot, now, Options()), error, look_again)
 
 
-def _view(snapshot: Snapshot, now: datetime) -> DeploymentView:
+def _step(view: DeploymentView) -> Plan:
+    draft, routers = view.draft(), split.look(view)
+    try:
+        resolved = model.resolve(view.snapshot, view.spec)
+    except TerminalError as error:
+        return _rest(view, draft, routers, error)
+    in_use = [entry.revision for entry in (draft.stable, draft.candidate) if entry]
+    wanted = revision.current(view.snapshot, view.spec, resolved, in_use)
+    target = rollout.goal(view, draft, wanted, resolved)
+    events = wishes.grant(view, draft, target.course, wanted.name)
+    target = rollout.goal(view, draft, wanted, resolved)
+    events += rollout.advance(view, draft, target, routers)
+    _record(view, draft, routers)
+    verdict.describe(view, draft, target, routers)
+    return _plan(view, draft, routers, target, wanted, events)
+
+
+def _rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers, error: TerminalError) -> Plan:
+    """There is no model to roll out: what serves goes on serving."""
+    rollout.rest(view, draft, routers)
+    _record(view, draft, routers)
+    verdict.waiting(view, draft, error)
+    return _plan(view, draft, routers, None, None, ())
+
+
+def _record(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
+    """Write down what the router should do, and what it does."""
+    if draft.stable is None and draft.candidate is None:
+        return
+    told, config = draft.router, split.version(view, draft)
+    if told.config != config:
+        told.config, told.changed_at = config, timestamp(view.now)
+    told.replicas, told.ready_replicas = routers.wanted, routers.ready
+    told.verified = routers.verified and config == split.version(view, view.status)
+    if told.verified:
+        told.traffic = split.shares(split.traffic(view, draft))
+
+
+def _plan(
+    view: DeploymentView,
+    draft: DeploymentStatus,
+    routers: Routers,
+    target: Goal | None,
+    newest: Revision | None,
+    events: tuple[Event, ...],
+) -> Plan:
+    work = children.needed(view, draft, target.course if target else AT_ONCE, routers, newest)
+    return view.plan(
+        draft,
+        create=(tuple(work.revisions), tuple(work.create)),
+        patch=tuple(work.patch),
+        events=(*events, *verdict.complaints(view, draft)),
+        requeue_after=soonest(*rollout.waits(view, draft, target, routers)),
+    )
+
+
+def _view(snapshot: Snapshot, now: datetime, options: Options) -> DeploymentView:
     parsed = ModelDeployment.model_validate(snapshot.obj)
-    return DeploymentView(snapshot, parsed.spec, parsed.status, now)
+    return DeploymentView(snapshot, parsed.spec, parsed.status, now, options)

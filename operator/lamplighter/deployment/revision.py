@@ -1,13 +1,14 @@
 """A revision: a model and how it is served. Each has a Deployment of its own and is frozen in a ControllerRevision."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lamplighter.api.common import PodTemplate, Resources
-from lamplighter.api.deployment import DeploymentSpec, ResolvedModel, Runtime
+from lamplighter.api.deployment import DeploymentSpec, ModelSignature, ResolvedModel, Runtime
 from lamplighter.core.naming import REVISION, child, child_labels, digest
 from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Snapshot
+from lamplighter.deployment.workers import workers
 
 _FIELDS = ("runtime", "resources", "template")
 
@@ -21,6 +22,7 @@ class Revision:
     runtime: Runtime
     resources: Resources
     template: PodTemplate
+    signature: ModelSignature | None = None
 
 
 def object_name(deployment: str, revision: str) -> str:
@@ -34,12 +36,21 @@ def current(snapshot: Snapshot, spec: DeploymentSpec, model: ResolvedModel, in_u
     Known revisions are compared as parsed specs, so that a newer operator with new defaults sees no new revision; of
     several that are equal, one that is ``in_use`` is taken.
     """
-    identity = _identity(model)
+    signature = spec.model.signature
+    wanted = Revision("", model, spec.runtime, spec.resources, spec.template, signature)
     for frozen in sorted(known(snapshot), key=lambda entry: entry.name not in in_use):
-        if _identity(frozen.model) == identity and all(getattr(frozen, f) == getattr(spec, f) for f in _FIELDS):
+        if _content(frozen) == _content(wanted):
             return frozen
-    name = digest({"model": identity, **{field: snapshot.obj["spec"].get(field) for field in _FIELDS}})
-    return Revision(name, model, spec.runtime, spec.resources, spec.template)
+    identity: dict[str, object] = {"model": _identity(model)}
+    if signature is not None:
+        identity["signature"] = signature.model_dump()
+    return replace(wanted, name=digest(identity | {field: snapshot.obj["spec"].get(field) for field in _FIELDS}))
+
+
+def _content(revision: Revision) -> tuple[object, ...]:
+    """What makes two revisions the same: workers that are counted from the resources equal the same number, written."""
+    runtime = revision.runtime.model_copy(update={"workers": workers(revision.runtime, revision.resources)})
+    return _identity(revision.model), runtime, revision.resources, revision.template, revision.signature
 
 
 def _identity(model: ResolvedModel) -> list[str]:
@@ -69,6 +80,8 @@ def freeze(snapshot: Snapshot, revision: Revision) -> Obj:
         object_name(snapshot.name, revision.name),
         child_labels(owner, **{REVISION: revision.name}),
     )
+    if revision.signature is not None:
+        written["signature"] = revision.signature.model_dump(mode="json")
     model = revision.model.model_dump(mode="json", exclude_none=True)
     return {**own, "data": {"model": model, **written}, "revision": _next_number(snapshot)}
 
@@ -81,6 +94,7 @@ def _thaw(obj: Obj) -> Revision:
         runtime=Runtime.model_validate(data.get("runtime", {})),
         resources=Resources.model_validate(data.get("resources", {})),
         template=PodTemplate.model_validate(data.get("template", {})),
+        signature=ModelSignature.model_validate(data["signature"]) if "signature" in data else None,
     )
 
 

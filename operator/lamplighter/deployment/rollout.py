@@ -1,109 +1,204 @@
-"""One step of a rollout: which revision is wanted, what has to exist for it, and who receives the requests.
+"""A rollout: which revision is to serve, how far it has come, and which ones go. Pure; changes a draft of the status.
 
-The wanted revision comes up beside the serving one. When as many of its pods are ready as the spec asks for, the
-Service is pointed at it in one write, and it is the stable one from then on.
+The split follows from the status (split.py), and so does what has to exist (children.py). Nothing is removed that the
+status still tells of.
 """
 
-from lamplighter.api.deployment import ResolvedModel, RevisionStatus
-from lamplighter.core.errors import TerminalError
-from lamplighter.core.objects import Obj, timestamp
-from lamplighter.core.plan import Event, Plan
-from lamplighter.deployment import model, revision, workload
-from lamplighter.deployment.observe import health
-from lamplighter.deployment.revision import Revision, object_name
-from lamplighter.deployment.verdict import DeploymentView, complaints, describe, waiting
+from dataclasses import dataclass
 
-DEFAULT_REPLICAS = 1
+from lamplighter.api.common import seconds
+from lamplighter.api.deployment import CandidateStatus, DeploymentStatus, ResolvedModel, RetiringStatus, RevisionStatus
+from lamplighter.core.objects import exact, moment
+from lamplighter.core.plan import Event
+from lamplighter.deployment import candidate as steps
+from lamplighter.deployment import course, history, revision, split
+from lamplighter.deployment.candidate import Sight
+from lamplighter.deployment.course import AT_ONCE, Course
+from lamplighter.deployment.observe import existing, health
+from lamplighter.deployment.revision import Revision
+from lamplighter.deployment.split import Routers
+from lamplighter.deployment.view import DeploymentView
+
+_DRAIN = 30.0
+"""Seconds beyond the longest request after which one that is still under way keeps nothing any more."""
+_SETTLE = 1.0
+"""Seconds that a revision stays at least after its last request was sent: the last ones may be on their way."""
 
 
-def step(view: DeploymentView, default_image: str) -> Plan:
-    """Keep what serves, and bring what is wanted one step nearer."""
-    try:
-        resolved = model.resolve(view.snapshot, view.spec)
-    except TerminalError as error:
-        return _hold(view, error, default_image)
-    return _roll(view, resolved, default_image)
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The revision that is to serve, and the way there."""
+
+    revision: Revision
+    model: ResolvedModel
+    course: Course
 
 
-def _hold(view: DeploymentView, error: TerminalError, default_image: str) -> Plan:
+def goal(view: DeploymentView, draft: DeploymentStatus, wanted: Revision, resolved: ResolvedModel) -> Goal:
+    """What the spec asks for, unless somebody decided otherwise for as long as it asks for that."""
+    asked = course.of(view.spec.strategy)
+    if draft.diverted is not None and (draft.diverted.instead_of != wanted.name or _arrived(draft, wanted)):
+        draft.diverted = None
+    if draft.diverted is None:
+        return Goal(wanted, resolved, asked)
+    found = revision.find(view.snapshot, draft.diverted.revision)
+    if found is None:
+        draft.diverted = None
+        return Goal(wanted, resolved, asked)
+    proven = history.served(draft, found.name)
+    return Goal(found, found.model, AT_ONCE if proven and not asked.alone else asked)
+
+
+def _arrived(draft: DeploymentStatus, wanted: Revision) -> bool:
+    """True when what somebody went back to is what the spec asks for, and serves."""
+    decided = draft.diverted.revision if draft.diverted else None
+    return decided == wanted.name and draft.stable is not None and draft.stable.revision == wanted.name
+
+
+def advance(view: DeploymentView, draft: DeploymentStatus, target: Goal, routers: Routers) -> tuple[Event, ...]:
+    """Bring the draft one step nearer to its goal."""
+    _count_ready(view, draft)
+    _retire(view, draft, routers)
+    stable, name = draft.stable, target.revision.name
+    if stable is not None and stable.revision == name:
+        stable.model = target.model
+        _drop_candidate(view, draft, f"revision {name} is wanted")
+        return ()
+    current = draft.candidate
+    if current is None or current.revision != name:
+        _drop_candidate(view, draft, f"revision {name} is wanted now")
+        current = draft.candidate = _begin(view, draft, target)
+    current.model = target.model
+    if not _walk(view, draft, current, target.course, routers):
+        if stable is not None:
+            stable.weight = 100 - current.weight
+        return ()
+    return (_promote(view, draft, current),)
+
+
+def rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
     """There is no model to roll out: what serves goes on serving."""
-    status = view.draft()
-    if status.stable is not None:
-        status.candidate = None
-    create: list[Obj] = []
-    patch: list[Obj] = []
-    if status.stable is not None:
-        stable = status.stable.revision
-        status.stable.ready_replicas = health(view.snapshot, stable, _replicas(view)).ready
-        _sustain(view, revision.find(view.snapshot, stable), default_image, create, patch)
-        _direct(view, stable, create, patch)
-    waiting(view, status, error)
-    return view.plan(status, create=(tuple(create),), patch=tuple(patch), events=complaints(view, status))
+    _count_ready(view, draft)
+    _retire(view, draft, routers)
+    if draft.stable is not None:
+        _drop_candidate(view, draft, "there is no model to roll out any more")
 
 
-def _roll(view: DeploymentView, resolved: ResolvedModel, default_image: str) -> Plan:
-    snapshot, status = view.snapshot, view.draft()
-    in_use = [entry.revision for entry in (status.stable, status.candidate) if entry]
-    wanted = revision.current(snapshot, view.spec, resolved, in_use)
-    keep = () if revision.find(snapshot, wanted.name) else (revision.freeze(snapshot, wanted),)
-    create: list[Obj] = []
-    patch: list[Obj] = []
-    events: tuple[Event, ...] = ()
-    _sustain(view, wanted, default_image, create, patch)
-    seen = health(snapshot, wanted.name, _replicas(view))
-    before = status.stable
-    if before is not None and before.revision != wanted.name:
-        _sustain(view, revision.find(snapshot, before.revision), default_image, create, patch)
-    if before is not None and before.revision == wanted.name:
-        status.stable, status.candidate = _entry(view, before, wanted, resolved, seen.ready), None
-    elif seen.complete:
-        status.stable, status.candidate = _entry(view, None, wanted, resolved, seen.ready), None
-        events = (Event("Normal", "RolledOut", f"revision {wanted.name} serves {_which(resolved)}"),)
-    else:
-        status.candidate = _entry(view, status.candidate, wanted, resolved, seen.ready)
-        if before is not None:
-            before.ready_replicas = health(snapshot, before.revision, _replicas(view)).ready
-    _direct(view, status.stable.revision if status.stable else wanted.name, create, patch)
-    describe(view, status, wanted.name, seen)
-    events += complaints(view, status)
-    return view.plan(status, create=(keep, tuple(create)), patch=tuple(patch), events=events)
+def waits(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, routers: Routers) -> list[float | None]:
+    """Seconds until something is due that no watch tells of."""
+    found: list[float | None] = []
+    unverified = routers.ready > 0 and not draft.router.verified
+    if draft.candidate is not None and target is not None:
+        found.append(steps.waits(draft.candidate, target.course, view.now))
+        unverified = unverified or _awaits_routers(view, draft.candidate, target.course)
+        if (left := deadline_left(view, draft)) is not None and left > 0:
+            found.append(left)
+    if draft.retiring:
+        found += [max(_keep(view, entry) - _age(view, entry.since), _SETTLE) for entry in draft.retiring]
+    if unverified:
+        since = _age(view, draft.router.changed_at) if draft.router.changed_at else 0.0
+        found.append(min(max(since / 8, 0.25), 10.0))
+    return found
 
 
-def _sustain(
-    view: DeploymentView, wanted: Revision | None, default_image: str, create: list[Obj], patch: list[Obj]
-) -> None:
-    """See to it that a revision has its Deployment, of the size that the spec asks for."""
-    if wanted is None:
+def deadline_left(view: DeploymentView, draft: DeploymentStatus) -> float | None:
+    """Seconds until a candidate that gets no further is told of as stalled; None while it is not its own doing."""
+    entry = draft.candidate
+    if entry is None or entry.step_since is not None or draft.paused or entry.advanced_at is None:
+        return None
+    return seconds(view.spec.strategy.progress_deadline) - _age(view, entry.advanced_at)
+
+
+def _walk(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStatus, way: Course, routers: Routers) -> bool:
+    sight = Sight(view.replicas, entry.ready_replicas, routers.healthy(entry.revision), routers.verified)
+    if draft.stable is not None and not way.alone:
+        return steps.walk(entry, way, sight, view.now, paused=draft.paused)
+    if draft.stable is not None and existing(view.snapshot, draft.stable.revision):
+        return False  # the old one goes first
+    fresh = entry.weight == 100
+    entry.weight, entry.progress = 100, way.progress(len(way.steps))
+    return fresh and sight.verified and min(sight.ready, sight.seen) >= sight.replicas
+
+
+def _begin(view: DeploymentView, draft: DeploymentStatus, target: Goal) -> CandidateStatus:
+    draft.retiring = [entry for entry in draft.retiring if entry.revision != target.revision.name]
+    entry = CandidateStatus(
+        revision=target.revision.name,
+        model=target.model,
+        since=exact(view.now),
+        progress=target.course.progress(0),
+    )
+    steps.enter(entry, 0, view.now)
+    _count(view, entry)
+    return entry
+
+
+def _promote(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStatus) -> Event:
+    before, now = draft.stable, exact(view.now)
+    draft.stable = RevisionStatus(
+        revision=entry.revision, model=entry.model, since=now, ready_replicas=entry.ready_replicas
+    )
+    draft.candidate = None
+    if before is not None:
+        reason = f"revision {entry.revision} took over"
+        history.remember(view, draft, before, history.SERVED, reason)
+        draft.retiring.append(RetiringStatus(revision=before.revision, since=now, served=True))
+    return Event("Normal", "RolledOut", f"revision {entry.revision} serves {which(entry)}")
+
+
+def _drop_candidate(view: DeploymentView, draft: DeploymentStatus, why: str) -> None:
+    """The candidate goes. One that never had a stable revision beside it leaves at once: its room is needed."""
+    entry = draft.candidate
+    if entry is None:
         return
-    replicas = _replicas(view)
-    existing = view.snapshot.owned("Deployment", object_name(view.snapshot.name, wanted.name))
-    if existing is None:
-        create.append(workload.deployment(view.snapshot, wanted, replicas, default_image))
-    elif existing["spec"].get("replicas") != replicas:
-        patch.append(workload.scale(existing, replicas))
+    if draft.diverted is not None and draft.diverted.reason == history.ABORTED:
+        history.remember(view, draft, entry, history.ABORTED, draft.diverted.cause)
+    else:
+        history.remember(view, draft, entry, history.REPLACED, why)
+    draft.candidate = None
+    if draft.stable is not None:
+        draft.stable.weight = 100
+        draft.retiring.append(RetiringStatus(revision=entry.revision, since=exact(view.now)))
 
 
-def _replicas(view: DeploymentView) -> int:
-    return DEFAULT_REPLICAS if view.spec.replicas is None else view.spec.replicas
+def _retire(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
+    """Forget what no router sends to, and what has answered all it was sent."""
+    if not (routers.verified and routers.nobody_else):
+        return
+    draft.retiring = [entry for entry in draft.retiring if not _drained(view, entry, routers)]
 
 
-def _direct(view: DeploymentView, serving: str, create: list[Obj], patch: list[Obj]) -> None:
-    """See to it that the Service selects the serving revision."""
-    service = view.snapshot.owned("Service", view.snapshot.name)
-    if service is None:
-        create.append(workload.service(view.snapshot, serving))
-    elif service["spec"].get("selector") != workload.selector(view.snapshot, serving):
-        patch.append(workload.repoint(service, view.snapshot, serving))
+def _drained(view: DeploymentView, entry: RetiringStatus, routers: Routers) -> bool:
+    age = _age(view, entry.since) - _keep(view, entry)
+    idle = routers.active(entry.revision) == 0 and age >= _SETTLE
+    return idle or age >= split.options(view, view.status).timeout + _DRAIN
 
 
-def _entry(
-    view: DeploymentView, old: RevisionStatus | None, wanted: Revision, resolved: ResolvedModel, ready: int
-) -> RevisionStatus:
-    same = old is not None and old.revision == wanted.name
-    since = old.since if old is not None and same else timestamp(view.now)
-    return RevisionStatus(revision=wanted.name, model=resolved, since=since, ready_replicas=ready)
+def _keep(view: DeploymentView, entry: RetiringStatus) -> float:
+    return course.of(view.spec.strategy).keep if entry.served else 0.0
 
 
-def _which(resolved: ResolvedModel) -> str:
-    origin = f"run {resolved.run} of {resolved.training}" if resolved.training else resolved.uri
-    return f"{origin}, sha256 {resolved.sha256}"
+def _awaits_routers(view: DeploymentView, entry: CandidateStatus, way: Course) -> bool:
+    """True when the candidate's pods are ready, and the routers have not seen it yet."""
+    return entry.step_since is None and entry.ready_replicas >= way.size(entry.step, view.replicas)
+
+
+def _count_ready(view: DeploymentView, draft: DeploymentStatus) -> None:
+    for entry in (draft.stable, draft.candidate):
+        if entry is not None:
+            _count(view, entry)
+
+
+def _count(view: DeploymentView, entry: RevisionStatus) -> None:
+    entry.ready_replicas = health(view.snapshot, entry.revision, view.replicas).ready
+
+
+def _age(view: DeploymentView, since: str) -> float:
+    return (view.now - moment(since)).total_seconds()
+
+
+def which(entry: RevisionStatus) -> str:
+    """The model of a revision, for people."""
+    model = entry.model
+    origin = f"run {model.run} of {model.training}" if model.training else model.uri
+    return f"{origin}, sha256 {model.sha256}"

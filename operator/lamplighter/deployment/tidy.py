@@ -1,4 +1,4 @@
-"""What is removed: Deployments that neither serve nor are coming up, and revisions beyond the history limit."""
+"""What is removed: what no router sends to and nobody brings up, and revisions beyond the history limit."""
 
 from dataclasses import replace
 
@@ -6,37 +6,57 @@ from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.core.naming import REVISION
 from lamplighter.core.objects import Obj, labels, ref
 from lamplighter.core.plan import Plan
-from lamplighter.deployment import workload
-from lamplighter.deployment.verdict import DeploymentView
+from lamplighter.deployment import router, split
+from lamplighter.deployment.view import DeploymentView
 
 
 def tidy(view: DeploymentView, plan: Plan) -> Plan:
     """Add the deletes that are due.
 
-    A revision goes only after the status that was read, the Service that was read and the status that is about to be
-    written all point elsewhere; its pods finish what they have begun (see torchserve.DRAIN_SECONDS). Before anything is
-    stable that holds for the candidate: one that never came up must not keep the GPUs that its correction needs.
+    A revision goes only when neither the status that was read nor the one that is about to be written tells of it. It
+    left the status when every router pod had said that it sends nothing there, and all it was sent was answered.
     """
-    wanted = view.status.stable or view.status.candidate
     service = view.snapshot.owned("Service", view.snapshot.name)
-    if wanted is None or service is None:
-        return plan
-    if service["spec"].get("selector") != workload.selector(view.snapshot, wanted.revision):
+    if service is None or service["spec"].get("selector") != router.service(view.snapshot)["spec"]["selector"]:
         return plan
     coming = view.status if plan.status is None else DeploymentStatus.model_validate(plan.status)
-    in_use = {
-        entry.revision
-        for known in (view.status, coming)
-        for entry in (known.stable, known.candidate)
-        if entry is not None
-    }
-    gone = [obj for obj in view.snapshot.all_owned("Deployment") if _revision(obj) not in in_use]
-    idle = [obj for obj in view.snapshot.all_owned("ControllerRevision") if _revision(obj) not in in_use]
+    in_use = {name for status in (view.status, coming) for name in _told_of(status)}
+    if not in_use:
+        return plan
+    gone = [obj for kind in ("Deployment", "Service") for obj in view.snapshot.all_owned(kind) if _idle(obj, in_use)]
+    kept = in_use | {name for status in (view.status, coming) for name in _decided(status)}
+    idle = [obj for obj in view.snapshot.all_owned("ControllerRevision") if _idle(obj, kept)]
     idle.sort(key=lambda obj: obj["revision"], reverse=True)
     forgotten = idle[view.spec.revision_history_limit :]
+    gone += _relieved(view) + _unpreviewed(view, coming)
     due = [ref(obj) for obj in [*gone, *forgotten] if "deletionTimestamp" not in obj["metadata"]]
     return replace(plan, delete=(*plan.delete, *due))
 
 
-def _revision(obj: Obj) -> str:
-    return labels(obj).get(REVISION, "")
+def _relieved(view: DeploymentView) -> list[Obj]:
+    """Routers for which others have taken over."""
+    found = view.snapshot.owned("Deployment", router.deployment_name(view.snapshot, view.spec.router))
+    if found is None or int(found.get("status", {}).get("readyReplicas") or 0) < view.spec.router.replicas:
+        return []
+    return [obj for obj in router.deployments(view.snapshot) if obj["metadata"]["name"] != found["metadata"]["name"]]
+
+
+def _unpreviewed(view: DeploymentView, coming: DeploymentStatus) -> list[Obj]:
+    """The preview's Service when there is nothing to preview any more."""
+    found = view.snapshot.owned("Service", f"{view.snapshot.name}-preview")
+    return [found] if found is not None and split.traffic(view, coming).preview is None else []
+
+
+def _told_of(status: DeploymentStatus) -> set[str]:
+    active = {entry.revision for entry in (status.stable, status.candidate) if entry is not None}
+    return active | {entry.revision for entry in status.retiring}
+
+
+def _decided(status: DeploymentStatus) -> set[str]:
+    """Revisions of a decision that stands: without them nobody could tell what was decided."""
+    return {status.diverted.revision, status.diverted.instead_of} if status.diverted else set()
+
+
+def _idle(obj: Obj, in_use: set[str]) -> bool:
+    revision = labels(obj).get(REVISION)
+    return revision is not None and revision not in in_use

@@ -1,7 +1,7 @@
 """Everything the operator knows about TorchServe: the pod that serves a model, and when it is ready.
 
 TorchServe's own /ping says 'healthy' while workers load or crash, so the pod's readiness is asked of
-lamplighter-serve (port 8090), which looks at the workers and has the packaged example predicted once.
+lamplighter-serve (port 8090), which looks at the workers and has each of them predict the packaged example.
 """
 
 from typing import Any
@@ -9,10 +9,11 @@ from typing import Any
 from lamplighter.api.common import seconds
 from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
+from lamplighter.deployment import workers
 from lamplighter.deployment.model import claim_and_path
 from lamplighter.deployment.revision import Revision
 
-INFERENCE, METRICS, HEALTH = 8080, 8082, 8090
+GRPC, INFERENCE, METRICS, HEALTH = 7070, 8080, 8082, 8090
 DRAIN_SECONDS = 5
 """How long a pod goes on serving after it was told to stop, until no router or kube-proxy sends to it any more."""
 _STOP_SECONDS = 10
@@ -42,12 +43,16 @@ def pod(name: str, revision: Revision, labels: dict[str, str], default_image: st
     fetch = {
         **common,
         "name": "fetch",
-        "command": ["lamplighter-fetch"],
-        "env": _env(
-            **where,
-            LAMPLIGHTER_MODEL_PATH=f"{_MODELS}/{path}",
-            LAMPLIGHTER_MODEL_SHA256=revision.model.sha256,
-        ),
+        # By another name where a signature is asked for, so that an image that would not verify it cannot start.
+        "command": ["lamplighter-fetch-signed" if revision.signature else "lamplighter-fetch"],
+        "env": [
+            *_env(
+                **where,
+                LAMPLIGHTER_MODEL_PATH=f"{_MODELS}/{path}",
+                LAMPLIGHTER_MODEL_SHA256=revision.model.sha256,
+            ),
+            *_public_key(revision),
+        ],
         "volumeMounts": [{"name": "models", "mountPath": _MODELS, "readOnly": True}, store, tmp],
     }
     serve = {
@@ -56,21 +61,25 @@ def pod(name: str, revision: Revision, labels: dict[str, str], default_image: st
         "command": ["lamplighter-serve"],
         "env": _env(
             **where,
-            LAMPLIGHTER_WORKERS=runtime.workers,
+            LAMPLIGHTER_WORKERS=workers.workers(runtime, revision.resources),
+            LAMPLIGHTER_GPUS=workers.gpus(revision.resources),
+            LAMPLIGHTER_PROCESSORS=workers.processors(revision.resources) or "",
             LAMPLIGHTER_BATCH_SIZE=runtime.batch_size,
             LAMPLIGHTER_MAX_BATCH_DELAY_MS=round(seconds(runtime.max_batch_delay) * 1000),
             LAMPLIGHTER_JOB_QUEUE_SIZE=runtime.job_queue_size,
             LAMPLIGHTER_RESPONSE_TIMEOUT_S=response_timeout,
+            LAMPLIGHTER_WARMUP=runtime.warmup,
             LAMPLIGHTER_DRAIN_DELAY_S=DRAIN_SECONDS,
             LAMPLIGHTER_TORCHSERVE_CONFIG="\n".join(f"{key}={value}" for key, value in sorted(runtime.config.items())),
         ),
         "ports": [
             {"name": "inference", "containerPort": INFERENCE},
+            {"name": "grpc", "containerPort": GRPC},
             {"name": "metrics", "containerPort": METRICS},
             {"name": "health", "containerPort": HEALTH},
         ],
         "resources": revision.resources.model_dump(),
-        "readinessProbe": _probe("/ready", periodSeconds=2, failureThreshold=2),
+        "readinessProbe": _probe("/ready", periodSeconds=1, failureThreshold=2),
         "livenessProbe": _probe("/live", periodSeconds=10, failureThreshold=6),
         "volumeMounts": [store, tmp],
     }
@@ -79,6 +88,14 @@ def pod(name: str, revision: Revision, labels: dict[str, str], default_image: st
         "spec": {
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
+            "topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": labels},
+                }
+            ],
             "terminationGracePeriodSeconds": DRAIN_SECONDS + response_timeout + _STOP_SECONDS,
             "securityContext": {
                 "runAsNonRoot": True,
@@ -107,6 +124,14 @@ def endpoint(service: str, namespace: str) -> str:
 
 def _env(**variables: object) -> list[Obj]:
     return [{"name": name, "value": str(value)} for name, value in variables.items()]
+
+
+def _public_key(revision: Revision) -> list[Obj]:
+    """The key that the archive must be signed with. A variable and no volume: the kubelet says which key is missing."""
+    if revision.signature is None:
+        return []
+    source = {"configMapKeyRef": revision.signature.public_key.model_dump()}
+    return [{"name": "LAMPLIGHTER_MODEL_PUBLIC_KEY", "valueFrom": source}]
 
 
 def _probe(path: str, **timing: Any) -> Obj:

@@ -1,14 +1,16 @@
 """Writing down how a deployment stands: state, conditions, and what the scale subresource reads."""
 
-from lamplighter.api.deployment import DeploymentSpec, DeploymentStatus
+from lamplighter.api.deployment import CandidateStatus, DeploymentStatus
 from lamplighter.core.conditions import STALLED, set_condition
 from lamplighter.core.errors import TerminalError
+from lamplighter.core.naming import ABORT, PROMOTE, RESUME, SKIP, UNDO
 from lamplighter.core.plan import Event, Plan
-from lamplighter.core.view import View
-from lamplighter.deployment import torchserve, workload
-from lamplighter.deployment.observe import Health, existing
-
-DeploymentView = View[DeploymentSpec, DeploymentStatus]
+from lamplighter.deployment import candidate as steps
+from lamplighter.deployment import rollout, torchserve, workload
+from lamplighter.deployment.observe import existing, health, router_obstacle
+from lamplighter.deployment.rollout import Goal
+from lamplighter.deployment.split import Routers
+from lamplighter.deployment.view import DeploymentView
 
 AVAILABLE = "Available"
 _WAITING = frozenset({"WaitingForModel", "TrainingNotFound"})
@@ -25,6 +27,8 @@ _STALLING = frozenset(
         "OOMKilled",
         "PodsRefused",
         "PredictionFailed",
+        "SignatureMismatch",
+        "SignatureMissing",
         "UserError",
         "WorkerFailed",
     }
@@ -32,24 +36,85 @@ _STALLING = frozenset(
 """Obstacles that do not go away by waiting."""
 
 
-def describe(view: DeploymentView, status: DeploymentStatus, revision: str, seen: Health) -> None:
-    """The verdict on the wanted revision."""
-    message = f"revision {revision}: {seen.ready} of {seen.wanted} pods are ready"
-    obstacle = seen.obstacle
-    if seen.complete:
-        _conclude(view, status, reason="Ready", message=message)
-    elif obstacle is None:
-        _conclude(view, status, reason="RollingOut", message=message, progressing=True)
-    else:
+def describe(view: DeploymentView, status: DeploymentStatus, target: Goal, routers: Routers) -> None:
+    """The verdict on the rollout."""
+    name = target.revision.name
+    seen = health(view.snapshot, name, _wanted(view, status, target))
+    counted = f"revision {name}: {seen.ready} of {seen.wanted} pods are ready"
+    obstacle, entry = None if seen.complete else seen.obstacle, status.candidate
+    late = (rollout.deadline_left(view, status) or 1.0) <= 0
+    if obstacle is not None and (obstacle.reason in _STALLING or not late):
         stalled = obstacle.reason in _STALLING
-        _conclude(
-            view,
-            status,
-            reason=obstacle.reason,
-            message=f"{message}. {obstacle.message}",
-            progressing=not stalled,
-            stalled=stalled,
-        )
+        said = f"{_where(status, entry)}{counted}. {obstacle.message}"
+        _conclude(view, status, reason=obstacle.reason, message=said, progressing=not stalled, stalled=stalled)
+    elif routers.rejected:
+        said = "a router pod refuses its configuration and goes on with the one before; please report it, with its log"
+        _conclude(view, status, reason="RouterRefused", message=said, stalled=True)
+    elif late:
+        reason = "ProgressDeadlineExceeded"
+        said = f"no progress within spec.strategy.progressDeadline, {view.spec.strategy.progress_deadline}: "
+        said += f"{_where(status, entry)}{counted}{_awaited(status, seen.complete, routers)}"
+        said += f". {obstacle.message}" if obstacle else ""
+        _conclude(view, status, reason=reason, message=said, stalled=True)
+    elif entry is not None:
+        _under_way(view, status, target, entry, counted + _awaited(status, seen.complete, routers))
+    elif status.diverted is not None and status.diverted.reason == "Aborted":
+        said = f"revision {status.diverted.instead_of} was aborted ({status.diverted.cause}) and {name} serves. Change "
+        said += f"the spec, or try it again: {UNDO}: {status.diverted.instead_of}"
+        _conclude(view, status, reason="Aborted", message=said, stalled=True)
+    elif seen.complete and not routers.ready:
+        found = router_obstacle(view)
+        said = f"{counted}, and no router pod of {routers.wanted}{f'. {found.message}' if found else ''}"
+        _conclude(view, status, reason="RouterNotReady", message=said, progressing=True)
+    elif seen.complete and status.router.verified:
+        undone = status.diverted
+        said = f"; the spec asks for {undone.instead_of} ({undone.cause})" if undone is not None else ""
+        _conclude(view, status, reason="Ready", message=counted + said)
+    else:
+        said = counted + _awaited(status, seen.complete, routers)
+        _conclude(view, status, reason="RollingOut", message=said, progressing=True)
+
+
+def _under_way(
+    view: DeploymentView, status: DeploymentStatus, target: Goal, entry: CandidateStatus, counted: str
+) -> None:
+    where = _where(status, entry)
+    if status.paused:
+        said = f"{where}paused by somebody; {RESUME} or {PROMOTE} let it go on, {ABORT} gives it up"
+        _conclude(view, status, reason="Paused", message=said, progressing=True)
+    elif steps.pausing(entry, target.course, view.now):
+        said = f"{where}waits for somebody: {RESUME}, {SKIP} or {PROMOTE} let it go on, {ABORT} gives it up"
+        _conclude(view, status, reason="Paused", message=said, progressing=True)
+    elif entry.step_since is not None:
+        hold = target.course.step(entry.step).hold
+        said = f"{where}holds for {hold} since {entry.step_since}"
+        _conclude(view, status, reason="Holding", message=said, progressing=True)
+    else:
+        _conclude(view, status, reason="RollingOut", message=where + counted, progressing=True)
+
+
+def _where(status: DeploymentStatus, entry: CandidateStatus | None) -> str:
+    """How far the candidate has come; nothing to tell while it is alone."""
+    if entry is None or status.stable is None:
+        return ""
+    mirrored = f" and a copy of {entry.mirror} %" if entry.mirror else ""
+    return f"step {entry.progress}, {entry.weight} % of the requests{mirrored} for revision {entry.revision}: "
+
+
+def _awaited(status: DeploymentStatus, complete: bool, routers: Routers) -> str:
+    """What is missing beside the pods of the revision."""
+    if not routers.ready:
+        return f", and no router pod of {routers.wanted}"
+    if complete and not status.router.verified:
+        return ", and not every router pod has the newest split yet"
+    return ""
+
+
+def _wanted(view: DeploymentView, status: DeploymentStatus, target: Goal) -> int:
+    """How many pods of the wanted revision there should be now."""
+    if status.candidate is None or status.stable is None:
+        return view.replicas
+    return target.course.size(status.candidate.step, view.replicas)
 
 
 def complaints(view: DeploymentView, status: DeploymentStatus) -> tuple[Event, ...]:
@@ -87,12 +152,14 @@ def _conclude(
     ready = not progressing and not stalled
     view.summarize(status, ready=ready, progressing=progressing, stalled=stalled, reason=reason, message=message)
     serving = stable.ready_replicas if stable else 0
+    routed = status.router.ready_replicas > 0 or not status.router.traffic  # before the first time, it goes without
+    missing = "no router pod is ready" if serving else "no pod is ready to answer"
     set_condition(
         status.conditions,
         AVAILABLE,
-        serving > 0,
-        "Serving" if serving else "NothingServes",
-        f"{serving} pods answer" if serving else "no pod is ready to answer",
+        serving > 0 and routed,
+        "Serving" if serving and routed else "NothingServes",
+        f"{serving} pods answer" if serving and routed else missing,
         snapshot.generation,
         view.now,
     )

@@ -31,18 +31,19 @@ def deployment(snapshot: Snapshot, revision: Revision, replicas: int, default_im
     )
 
 
-def service(snapshot: Snapshot, revision: str) -> Obj:
-    """The Service that people send requests to."""
+def disruption_budget(snapshot: Snapshot) -> Obj:
+    """Pods that serve are evicted one after the other, so that a drained Node does not take all of them at once."""
+    models = {
+        "matchLabels": {OWNER_LABEL["ModelDeployment"]: snapshot.name},
+        "matchExpressions": [{"key": REVISION, "operator": "Exists"}],
+    }
     return child(
         snapshot.obj,
-        "v1",
-        "Service",
+        "policy/v1",
+        "PodDisruptionBudget",
         snapshot.name,
         child_labels(snapshot.obj),
-        spec={
-            "selector": selector(snapshot, revision),
-            "ports": [{"name": "http", "port": 80, "targetPort": torchserve.INFERENCE}],
-        },
+        spec={"maxUnavailable": 1, "selector": models},
     )
 
 
@@ -51,10 +52,10 @@ def scale(deployment: Obj, replicas: int) -> Obj:
     return _patch(deployment, {"replicas": replicas})
 
 
-def repoint(service: Obj, snapshot: Snapshot, revision: str) -> Obj:
-    """The patch that makes the Service select this revision, and by nothing else."""
+def repoint(service: Obj, wanted: Obj) -> Obj:
+    """The patch that makes a Service select what another would, and by nothing else."""
     strange = dict.fromkeys(service["spec"].get("selector") or {})  # null removes a key that a merge would leave
-    return _patch(service, {"selector": strange | selector(snapshot, revision)})
+    return _patch(service, {"selector": strange | wanted["spec"]["selector"], "ports": wanted["spec"]["ports"]})
 
 
 def _patch(obj: Obj, spec: Obj) -> Obj:

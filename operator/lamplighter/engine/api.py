@@ -48,3 +48,6 @@ class Api(Protocol):
 
     async def delete(self, ref: Ref) -> None:
         """DELETE the object with this uid, its dependents in the background; nothing when it is gone."""
+
+    async def ask(self, pod: Obj) -> Obj | None:
+        """What a router pod says about itself; None when it does not answer."""

@@ -11,9 +11,20 @@ _SPEC = {
     "Deployment": ("replicas",),
     "PersistentVolumeClaim": (),
     "ConfigMap": (),
+    "PodDisruptionBudget": (),
+    "NetworkPolicy": (),
     "ControllerRevision": (),
 }
-_POD_STATUS = ("phase", "reason", "message", "conditions", "startTime", "initContainerStatuses", "containerStatuses")
+_POD_STATUS = (
+    "phase",
+    "reason",
+    "message",
+    "conditions",
+    "startTime",
+    "podIP",
+    "initContainerStatuses",
+    "containerStatuses",
+)
 _NODE_META = ("name", "uid", "resourceVersion", "deletionTimestamp")
 _NODE_CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

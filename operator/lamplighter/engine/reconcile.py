@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lamplighter.core.errors import TerminalError, TransientError
 from lamplighter.core.objects import Obj, Ref
-from lamplighter.core.plan import Plan, Snapshot
+from lamplighter.core.plan import READING, Plan, Snapshot
 from lamplighter.engine import metrics
 from lamplighter.engine.api import Api, ApiError
 from lamplighter.engine.execute import execute
@@ -86,8 +86,9 @@ class Reconciler:
         wanted = kind.reads(snapshot, now)
         if wanted:
             # What was read answers the questions of this snapshot, so the plan is made from it, not from a newer one.
-            related = [obj for target in wanted if (obj := await self._read(target)) is not None]
-            snapshot = replace(snapshot, related={(obj["kind"], obj["metadata"]["name"]): obj for obj in related})
+            found = await asyncio.gather(*(self._read(target, snapshot) for target in wanted))
+            related = zip(wanted, found, strict=True)
+            snapshot = replace(snapshot, related={(at.kind, at.name): obj for at, obj in related if obj is not None})
         plan = kind.plan(snapshot, now)
         try:
             await execute(plan, snapshot, self._api, self._index, self._identity, now)
@@ -98,9 +99,12 @@ class Reconciler:
             await execute(plan, snapshot, self._api, self._index, self._identity, now)
         return plan.requeue_after
 
-    async def _read(self, target: Ref) -> Obj | None:
+    async def _read(self, target: Ref, snapshot: Snapshot) -> Obj | None:
         if target.kind in PRIMARY:
             return self._index.get(Key(target.kind, target.namespace, target.name))
+        if target.kind == READING:
+            pod = snapshot.owned("Pod", target.name)
+            return await self._api.ask(pod) if pod is not None else None
         return await self._api.get(target)
 
 

@@ -5,6 +5,7 @@ from lamplighter.api.progress import PROGRESS_AUDIENCE
 from lamplighter.api.training import TrainingSpec
 from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
+from lamplighter.core.resources import accelerators
 from lamplighter.training import output, placement
 from lamplighter.training.stage import STAGE_CONTAINERS, StageRun, variable
 
@@ -23,7 +24,6 @@ command -v lamplighter-train >/dev/null 2>&1 && exec lamplighter-train "$@"
 exec python -m torch.distributed.run "$@"
 """
 _INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
-_ACCELERATORS = frozenset({"aws.amazon.com/neuron", "habana.ai/gaudi", "google.com/tpu"})
 _BACKENDS = {"gpu.intel.com": "xccl", "habana.ai": "hccl"}
 
 
@@ -34,13 +34,13 @@ def processes_per_node(spec: TrainingSpec) -> int | str:
     """
     if spec.procs_per_node is not None:
         return spec.procs_per_node
-    gpus = sum(_gpus(spec).values())
+    gpus = sum(accelerators(spec.resources).values())
     return gpus or ("gpu" if spec.resource_claims else 1)
 
 
 def backend(spec: TrainingSpec) -> str:
     """The collectives of torch.distributed that fit the devices."""
-    gpus = _gpus(spec)
+    gpus = accelerators(spec.resources)
     for domain, name in _BACKENDS.items():
         if any(resource.startswith(f"{domain}/") for resource in gpus):
             return name
@@ -133,18 +133,6 @@ def _rendezvous(own: StageRun) -> list[Obj]:
 def _token() -> Obj:
     source = {"audience": PROGRESS_AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": "token"}
     return {"name": "progress", "projected": {"sources": [{"serviceAccountToken": source}]}}
-
-
-def _gpus(spec: TrainingSpec) -> dict[str, int]:
-    wanted = {**spec.resources.requests, **spec.resources.limits}
-    return {name: int(count) for name, count in wanted.items() if _is_gpu(name) and count.isdigit() and int(count)}
-
-
-def _is_gpu(resource: str) -> bool:
-    domain, _, name = resource.partition("/")
-    return resource in _ACCELERATORS or (
-        bool(name) and ("gpu" in name or name.startswith("mig-") or domain == "gpu.intel.com")
-    )
 
 
 def _whole(duration: str) -> int:

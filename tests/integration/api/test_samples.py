@@ -85,11 +85,19 @@ def test_defaults_are_written_out_for_people_to_see(api: client.ApiClient) -> No
     assert create(api, "default", deployment(), dry_run="All")["spec"] == {
         **deployment()["spec"],
         "runtime": {
-            "workers": 1,
             "batchSize": 1,
             "maxBatchDelay": "50ms",
             "jobQueueSize": 100,
             "responseTimeout": "60s",
+            "warmup": 1,
+        },
+        "strategy": {"progressDeadline": "10m"},
+        "router": {
+            "replicas": 2,
+            "maxRequests": 1024,
+            "maxConnections": 1024,
+            "accessLog": False,
+            "outlier": {"consecutiveFailures": 5, "interval": "10s", "ejectionTime": "30s", "maxEjected": 50},
         },
         "revisionHistoryLimit": 10,
     }

@@ -34,13 +34,14 @@ TRAINED = {
 }
 MODEL = {"uri": "pvc://digits-models/digits/3/model.mar", "sha256": SHA, "training": "digits", "run": 3}
 SERVING: Obj = {
-    "state": "Serving",
+    "state": "Holding",
     "conditions": [READY],
     "replicas": 2,
     "readyReplicas": 1,
     "selector": "lamplighter.dev/deployment=digits",
     "endpoint": "http://digits.test.svc/predictions/digits",
     "stable": {"revision": "4f53cda1", "model": MODEL, "since": NOW},
+    "candidate": {"revision": "5e884898", "model": MODEL, "since": NOW, "weight": 20, "progress": "1/3"},
 }
 
 
@@ -149,8 +150,8 @@ def test_kubectl_shows_what_a_deployment_serves(md: Objects, kubectl: Kubectl) -
     created = md.create(deployment())
     md.call("replace", {**created, "status": SERVING}, part="_status")
     heads, cells = kubectl("get", "md", "-n", md.place[2]).splitlines()
-    assert heads.split() == ["NAME", "STATE", "READY", "REPLICAS", "REVISION", "TRAINING", "RUN", "AGE"]
-    assert cells.split()[:-1] == ["digits", "Serving", "1", "2", "4f53cda1", "digits", "3"]
+    assert heads.split() == ["NAME", "STATE", "STABLE", "CANDIDATE", "WEIGHT", "STEP", "READY", "AGE"]
+    assert cells.split()[:-1] == ["digits", "Holding", "4f53cda1", "5e884898", "20", "1/3", "1"]
 
 
 def test_the_wide_view_gives_digest_endpoint_and_message(mt: Objects, md: Objects, kubectl: Kubectl) -> None:

@@ -17,6 +17,7 @@ CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage":
 async def watches(kubeconfig: Path, namespace: str) -> AsyncIterator[Watches]:
     """The watches of a namespace with a volume and a source."""
     async with server.connect(kubeconfig, PlayedServer) as connection, Watches.of(connection, namespace) as told:
+        connection.watches = told
         await connection.create(_object("PersistentVolumeClaim", namespace, "volume", spec=CLAIM))
         await connection.create(_object("ConfigMap", namespace, "source", data={"train.py": "print(1)"}))
         await wait_until("the volume is bound", lambda: _bound(connection, namespace))

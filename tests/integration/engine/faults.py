@@ -119,6 +119,11 @@ class FaultyApi:
         """DELETE."""
         return await self._call(lambda: self._api.delete(ref))
 
+    async def ask(self, pod: Obj) -> Obj | None:
+        """What a router pod says; it says nothing when the process is dead."""
+        self._live()
+        return await self._api.ask(pod)
+
     async def _call(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
         self._live()
         fault = self._trap.next()
@@ -143,6 +148,7 @@ class Onlooker:
 
     def __init__(self, api: Api) -> None:
         self.get = api.get
+        self.ask = api.ask
 
     async def _write(self, _: object) -> NoReturn:
         raise Wrote

@@ -128,7 +128,7 @@ def archive(digit: int) -> Obj:
 
 async def rolled_out(world: World) -> None:
     """A deployment's first revision."""
-    await world.create(deployment(world.name, model=archive(1)))
+    await world.create(serving(world, model=archive(1)))
     await world.until_state("Ready", "ModelDeployment")
 
 
@@ -154,7 +154,7 @@ async def followed(world: World) -> None:
 
     It has no pods, which spares the cluster's controllers work that has no part in this.
     """
-    await world.create(deployment(world.name, model={"trainingRef": {"name": world.name}}, replicas=0))
+    await world.create(serving(world, model={"trainingRef": {"name": world.name}}, replicas=0))
     await world.until_state("TrainingNotFound", "ModelDeployment")
     await world.create(training(world.name, suspend=True))
     await world.until_state("WaitingForModel", "ModelDeployment")
@@ -173,7 +173,42 @@ def serves(world: World, model: Obj) -> bool:
     """True when the stable revision has this model and nothing else is on its way."""
     status = world.status("ModelDeployment")
     served = (status.get("stable") or {}).get("model") or {}
-    return status.get("state") == "Ready" and served.get("sha256") == model["sha256"]
+    settled = status.get("state") == "Ready" and not status.get("retiring")
+    return settled and served.get("sha256") == model["sha256"]
+
+
+def serving(world: World, **spec: Any) -> Obj:
+    """A deployment with one router pod, which is enough to tell a story."""
+    return deployment(world.name, router={"replicas": 1}, **spec)
+
+
+async def stepped(world: World) -> None:
+    """A second revision takes over in steps, and somebody ends its pause."""
+    async with world.undisturbed():
+        await rolled_out(world)
+        steps = [{"weight": 20, "pause": True}, {"weight": 60}]
+        await world.change("ModelDeployment", strategy={"canary": {"steps": steps}})
+    await world.change("ModelDeployment", model=archive(2))
+    await world.until_state("Paused", "ModelDeployment")
+    await world.annotate("ModelDeployment", "lamplighter.dev/resume", "go")
+    await world.until("the second revision serves", lambda: serves(world, archive(2)))
+
+
+async def aborted(world: World) -> None:
+    """A second revision is given up in the middle, and the first goes on."""
+    async with world.undisturbed():
+        await rolled_out(world)
+        await world.change("ModelDeployment", strategy={"canary": {"steps": [{"weight": 50, "pause": True}]}})
+        await world.change("ModelDeployment", model=archive(2))
+        await world.until_state("Paused", "ModelDeployment")
+    await world.annotate("ModelDeployment", "lamplighter.dev/abort", "go")
+    await world.until("the first revision is alone", lambda: alone(world))
+
+
+def alone(world: World) -> bool:
+    """True when an aborted candidate has gone."""
+    status = world.status("ModelDeployment")
+    return status.get("state") == "Aborted" and not status.get("retiring")
 
 
 TRAININGS: tuple[Scenario, ...] = (
@@ -186,4 +221,4 @@ TRAININGS: tuple[Scenario, ...] = (
     retrained,
     expired,
 )
-DEPLOYMENTS: tuple[Scenario, ...] = (rolled_out, rolled_on, scaled, followed)
+DEPLOYMENTS: tuple[Scenario, ...] = (rolled_out, rolled_on, scaled, followed, stepped, aborted)

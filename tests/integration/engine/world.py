@@ -9,19 +9,31 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+from tests.builders.routers import router_says
 from tests.integration.engine.faults import Trap
 from tests.integration.engine.process import Process
 from tests.integration.engine.server import Server
-from tests.integration.engine.watches import Watches
+from tests.integration.engine.watches import Watches, owner_name
 
-from lamplighter.core.objects import Obj, ref, timestamp
+from lamplighter.core.naming import CONFIG, REVISION
+from lamplighter.core.objects import Obj, annotations, labels, ref, timestamp
 from lamplighter.engine.api import ApiError
 
 SHA = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 class PlayedServer(Server):
-    """Hands the Jobs that are created through it to the test."""
+    """Hands the Jobs that are created through it to the test, and answers for the router pods, which run nothing."""
+
+    watches: "Watches"
+
+    async def ask(self, pod: Obj) -> Obj | None:
+        """A router pod follows the newest ConfigMap, and sees the pods that are ready."""
+        objects = self.watches.of_owner(owner_name(pod))
+        workloads = [obj for (kind, _), obj in objects.items() if kind == "Deployment" and REVISION in labels(obj)]
+        ready = {labels(obj)[REVISION]: obj.get("status", {}).get("readyReplicas", 0) for obj in workloads}
+        told = [obj for (kind, _), obj in objects.items() if kind == "ConfigMap" and CONFIG in annotations(obj)]
+        return router_says(annotations(told[0])[CONFIG], ready) if told else None
 
     async def create(self, obj: Obj) -> Obj:
         """POST."""

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.builders.routers import split_in
 from tests.integration.conftest import Kubectl
 from tests.integration.engine.server import Server
 from tests.integration.engine.watches import Watches
@@ -46,15 +47,16 @@ async def test_a_training_and_its_deployment_from_apply_to_ready(
     await digits.until("both pods serve", lambda: digits.status("ModelDeployment").get("readyReplicas") == 2)
     revision = digits.status("ModelDeployment")["stable"]["revision"]
     service = digits.get("Service")
-    assert service["spec"]["selector"]["lamplighter.dev/revision"] == revision
+    assert service["spec"]["selector"]["lamplighter.dev/component"] == "router"
+    assert split_in(digits.get("ConfigMap", "digits-router")) == {revision: 100}
 
     namespace = digits.watches.namespace
     heads, line = kubectl("get", "mt", "-n", namespace).splitlines()
     assert heads.split() == ["NAME", "STATE", "RUN", "ATTEMPT", "STEP", "LOSS", "ETA", "RESTARTS", "AGE"]
     assert line.split()[:5] == ["digits", "Succeeded", "1", "1", "0"]
     heads, line = kubectl("get", "md", "-n", namespace).splitlines()
-    assert heads.split() == ["NAME", "STATE", "READY", "REPLICAS", "REVISION", "TRAINING", "RUN", "AGE"]
-    assert line.split()[:7] == ["digits", "Ready", "2", "2", revision, "digits", "1"]
+    assert heads.split() == ["NAME", "STATE", "STABLE", "CANDIDATE", "WEIGHT", "STEP", "READY", "AGE"]
+    assert line.split()[:4] == ["digits", "Ready", revision, "2"]
     kubectl("wait", "mt,md", "--all", "-n", namespace, "--for=condition=Ready", "--timeout=1s")
 
     described = kubectl("describe", "mt", "digits", "-n", namespace)

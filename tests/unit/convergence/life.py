@@ -6,12 +6,12 @@ from collections.abc import Callable
 from copy import deepcopy
 from datetime import datetime
 
-from tests.builders.scene import IMAGE
 from tests.unit.convergence.server import Server
 
 from lamplighter.core.errors import TransientError
 from lamplighter.deployment import model
 from lamplighter.deployment import plan as deployment
+from lamplighter.deployment.view import Options as DeploymentOptions
 from lamplighter.engine.api import ApiError
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
@@ -24,7 +24,7 @@ OPTIONS = Options(bad_node_conditions=frozenset({"GPUUnhealthy"}))
 KINDS = {
     "ModelTraining": Kind(training.reads, functools.partial(training.plan, options=OPTIONS), training.blocked),
     "ModelDeployment": Kind(
-        deployment.reads, functools.partial(deployment.plan, default_image=IMAGE), deployment.blocked
+        deployment.reads, functools.partial(deployment.plan, options=DeploymentOptions()), deployment.blocked
     ),
 }
 RETRY = 1.0

@@ -31,6 +31,7 @@ class Server:
         self.die_at: int | None = None
         self.fault: str | None = None
         self.refuse_jobs = False
+        self.answer: Callable[[str], Obj | None] = lambda _pod: None
         self.watch_writes: Callable[[str, Obj], None] = lambda _verb, _obj: None
         self._versions = count(1)
         self._uids = count(1)
@@ -107,6 +108,10 @@ class Server:
         if known is not None and known["metadata"]["uid"] == ref.uid:
             self._write("delete", known, lambda: self.remove((ref.kind, ref.name)))
 
+    async def ask(self, pod: Obj) -> Obj | None:
+        """What a router pod says about itself."""
+        return deepcopy(self.answer(pod["metadata"]["name"]))
+
     def _write(self, verb: str, obj: Obj, do: Callable[[], Any]) -> Any:
         if self.die_at is not None:
             if self.die_at == 0:
@@ -140,7 +145,8 @@ class Server:
         if known["metadata"]["uid"] != obj["metadata"]["uid"]:
             raise ApiError(409, "Conflict", "the uid is another one")
         changed = deepcopy(known)
-        merge(changed["spec"], obj["spec"])
+        merge(changed, {key: value for key, value in obj.items() if key != "metadata"})
+        merge(changed["metadata"], {"annotations": obj["metadata"].get("annotations", {})})
         return deepcopy(self.put(changed))
 
     def _replace_status(self, obj: Obj) -> Obj:

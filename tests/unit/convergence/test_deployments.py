@@ -2,8 +2,9 @@
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
-from tests.builders import a_deployment, a_trained, a_workload
+from tests.builders import a_deployment, a_pod, a_trained, a_workload
 from tests.builders.objects import Obj
+from tests.builders.routers import router_says, split_in
 from tests.unit.convergence.world import PROFILE, World
 
 from lamplighter.api.deployment import DeploymentStatus
@@ -13,6 +14,14 @@ from lamplighter.engine.queue import Key
 ME = ("ModelDeployment", "digits")
 TRAINING = ("ModelTraining", "digits")
 REVISION = "lamplighter.dev/revision"
+CONFIG = "lamplighter.dev/config"
+STRATEGIES: list[Obj] = [
+    {},
+    {"canary": {"steps": [{"weight": 20, "hold": "10s"}, {"weight": 50}]}},
+    {"canary": {"steps": [{"weight": 0, "mirror": 50, "hold": "5s"}, {"weight": 30, "pause": True}]}},
+    {"blueGreen": {"keep": "30s"}},
+    {"blueGreen": {"autoPromote": False, "keep": "0s"}},
+]
 DIGESTS = st.sampled_from(["a" * 64, "b" * 64, "c" * 64])
 
 
@@ -20,10 +29,15 @@ class DeploymentWorld(World):
     """One deployment, the training that it follows, what runs its revisions, and its users."""
 
     kind = "ModelDeployment"
+    ROUNDS = 40
 
     @initialize(replicas=st.integers(0, 2), history=st.integers(0, 2), sha256=DIGESTS)
     def somebody_creates_it(self, replicas: int, history: int, sha256: str) -> None:
+        self.configured: dict[str, tuple[str, dict[str, int]]] = {}
+        self.active: dict[str, int] = {}
+        self.lives = 0
         self.server.watch_writes = self._check_write
+        self.server.answer = self._say
         self.server.put(a_trained().with_model(1, sha256).obj())
         self.server.put(a_deployment().replicas(replicas).spec(revisionHistoryLimit=history).obj())
 
@@ -53,7 +67,7 @@ class DeploymentWorld(World):
 
     @rule(how=st.sampled_from(["empty", "else", "more", "revision"]), data=st.data())
     def the_service_is_tampered_with(self, how: str, data: st.DataObject) -> None:
-        revisions = sorted(obj["metadata"]["labels"][REVISION] for obj in self.objects("Deployment"))
+        revisions = sorted(obj["metadata"]["labels"][REVISION] for obj in self.workloads())
         revision = data.draw(st.sampled_from(revisions)) if revisions and how == "revision" else "none"
         new = {"empty": {}, "else": {"app": "else"}, "more": {"more": "keys"}, "revision": {REVISION: revision}}[how]
 
@@ -78,12 +92,31 @@ class DeploymentWorld(World):
         self.server.remove(ME)
         self.server.put(a_deployment().spec(**spec).obj())
 
+    @rule(
+        verb=st.sampled_from(["promote", "abort", "pause", "resume", "skip", "undo"]),
+        value=st.sampled_from(["1", "2", "3"]),
+    )
+    def somebody_asks_for_something(self, verb: str, value: str) -> None:
+        def annotate(obj: Obj) -> None:
+            obj["metadata"].setdefault("annotations", {})[f"lamplighter.dev/{verb}"] = value
+
+        self.server.change(ME, annotate)
+
+    @rule(verb=st.sampled_from(["promote", "abort", "undo"]), data=st.data())
+    def somebody_names_a_revision(self, verb: str, data: st.DataObject) -> None:
+        if names := sorted(obj["metadata"]["labels"][REVISION] for obj in self.objects("ControllerRevision")):
+            self.somebody_asks_for_something(verb, data.draw(st.sampled_from(names)))
+
+    @rule(strategy=st.sampled_from(STRATEGIES))
+    def the_strategy_is_edited(self, strategy: Obj) -> None:
+        self._edit(strategy=strategy)
+
     # what Kubernetes does
 
-    @precondition(lambda self: self.objects("Deployment"))
+    @precondition(lambda self: self.workloads())
     @rule(ready=st.integers(0, 3), data=st.data())
     def pods_come_and_go(self, ready: int, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from([obj["metadata"]["name"] for obj in self.objects("Deployment")]))
+        name = data.draw(st.sampled_from([obj["metadata"]["name"] for obj in self.workloads()]))
         self._ready(self.server.objects["Deployment", name], ready)
 
     @rule()
@@ -91,34 +124,113 @@ class DeploymentWorld(World):
         self._catch_up()
         self.controllers_finish()
 
+    @precondition(lambda self: self.routers)
+    @rule(data=st.data())
+    def a_kubelet_brings_a_router_pod_the_newest_configuration(self, data: st.DataObject) -> None:
+        self._sync(data.draw(st.sampled_from(sorted(self.routers))))
+
+    @rule()
+    def a_router_pod_is_replaced(self) -> None:
+        for name in sorted(self.routers)[:1]:
+            self.server.remove(("Pod", name))
+            self.lives += 1
+
+    @rule(count=st.integers(0, 2), data=st.data())
+    def requests_are_under_way(self, count: int, data: st.DataObject) -> None:
+        if names := [obj["metadata"]["labels"][REVISION] for obj in self.workloads()]:
+            self.active[data.draw(st.sampled_from(names))] = count
+
     def controllers_finish(self) -> None:
-        for workload in self.objects("Deployment"):
+        self.active.clear()
+        for workload in self.workloads():
             self._ready(workload, workload["spec"]["replicas"])
+        for workload in self.objects("Deployment"):
+            if "-router-" in workload["metadata"]["name"]:
+                for index in range(workload["spec"]["replicas"]):
+                    self._router_pod(workload, index)
+                self.server.put(a_workload(workload).ready().obj())
+        for pod in self.objects("Pod"):
+            self._sync(pod["metadata"]["name"])
+
+    @property
+    def routers(self) -> dict[str, tuple[str, dict[str, int]]]:
+        """The router pods that exist, with the version and the weights that each has."""
+        pods = {obj["metadata"]["name"]: obj["metadata"]["uid"] for obj in self.objects("Pod")}
+        return {name: self.configured[uid] for name, uid in pods.items() if uid in self.configured}
+
+    def workloads(self) -> list[Obj]:
+        """The Deployments of revisions."""
+        return [obj for obj in self.objects("Deployment") if "-router-" not in obj["metadata"]["name"]]
 
     def _ready(self, workload: Obj, count: int) -> None:
         count = min(count, workload["spec"]["replicas"])
         self.server.put(a_workload(workload).ready(count).obj())
 
+    def _router_pod(self, workload: Obj, index: int) -> None:
+        pod = a_pod(workload, index + 10 * self.lives).ready().obj()
+        alive = [name for name in self.routers if name.startswith(workload["metadata"]["name"])]
+        if len(alive) < workload["spec"]["replicas"]:
+            self.server.put(pod)
+            self._sync(pod["metadata"]["name"])
+
+    def _sync(self, name: str) -> None:
+        """A kubelet brings the newest ConfigMap to a router pod."""
+        found = self.server.objects.get(("ConfigMap", "digits-router"))
+        if found is not None and ("Pod", name) in self.server.objects:
+            weights = split_in(found)
+            self.configured[self.server.objects["Pod", name]["metadata"]["uid"]] = (
+                found["metadata"]["annotations"][CONFIG],
+                weights,
+            )
+
+    def _say(self, name: str) -> Obj | None:
+        """What a router pod says about itself."""
+        if name not in self.routers:
+            return None
+        ready = {
+            workload["metadata"]["labels"][REVISION]: workload.get("status", {}).get("readyReplicas", 0)
+            for workload in self.workloads()
+        }
+        return router_says(self.routers[name][0], ready, self.active)
+
     # what must be true at any moment
 
     def _check_write(self, verb: str, obj: Obj) -> None:
-        known = self.life.index.get(Key("ModelDeployment", "team", "digits"))
-        assert known is not None
-        if obj["kind"] == "Service" and verb in ("create", "patch"):
-            self._check_switch(known, obj["spec"]["selector"][REVISION])
+        if obj["kind"] == "ConfigMap" and verb in ("create", "patch"):
+            self._check_split(split_in(obj))
         if obj["kind"] == "Deployment" and verb == "delete":
-            service = self._known.owned("Service", "digits")
-            assert service is not None
-            assert service["spec"]["selector"].get(REVISION) != obj["metadata"]["labels"][REVISION]
+            self._check_removal(obj["metadata"]["labels"][REVISION])
+        if obj["kind"] == "ModelDeployment" and verb == "status":
+            before = self._status(self.server.objects[ME])
+            after = self._status(obj)
+            assert after.stable is not None or before.stable is None, (
+                "there was a stable revision, and now there is none"
+            )
 
-    def _check_switch(self, known: Obj, revision: str) -> None:
-        """The Service turns to another revision only when all pods of it were ready, as far as the operator knew."""
-        stable = DeploymentStatus.model_validate(known.get("status", {})).stable
-        if stable is None or stable.revision == revision:
+    def _check_split(self, weights: dict[str, int]) -> None:
+        """The weights are all of it, and none rises above what the operator knows to be ready."""
+        assert sum(weights.values()) == 100, weights
+        snapshot = self._known
+        status = self._status(snapshot.obj)
+        if status.stable is None or "recreate" in snapshot.obj["spec"].get("strategy", {}):
             return
-        workload = self._known.owned("Deployment", f"digits-{revision}")
-        assert workload is not None
-        assert workload["status"]["readyReplicas"] >= known["spec"]["replicas"]
+        before = {entry.revision: entry.weight for entry in (status.stable, status.candidate) if entry}
+        for revision, weight in weights.items():
+            if revision == status.stable.revision or weight <= before.get(revision, 0):
+                continue
+            workload = snapshot.owned("Deployment", f"digits-{revision}")
+            ready = workload.get("status", {}).get("readyReplicas", 0) if workload else 0
+            assert weight * snapshot.obj["spec"]["replicas"] <= 100 * ready, (weights, ready)
+
+    def _check_removal(self, revision: str) -> None:
+        """No router pod sends requests to what is removed, whatever the operator believes."""
+        if not self._status(self.server.objects[ME]).stable:
+            return
+        for name, (_, weights) in self.routers.items():
+            assert revision not in weights, f"{name} still sends {weights[revision]} % to {revision}"
+
+    def _status(self, obj: Obj) -> DeploymentStatus:
+        return DeploymentStatus.model_validate(obj.get("status", {}))
 
     @property
     def _known(self) -> Snapshot:
@@ -129,27 +241,37 @@ class DeploymentWorld(World):
 
     def check_rest(self) -> None:
         obj = self.server.objects[ME]
-        status = DeploymentStatus.model_validate(obj["status"])
+        status = self._status(obj)
         assert status.observed_generation == obj["metadata"]["generation"]
         if TRAINING not in self.server.objects:
             assert status.state == "TrainingNotFound"
-        else:
+        elif status.state not in ("Paused", "Aborted"):
             self._check_rolled_out(obj, status)
         if status.stable is not None:
             selector = self.server.objects["Service", "digits"]["spec"]["selector"]
-            assert selector == {"lamplighter.dev/deployment": "digits", REVISION: status.stable.revision}
+            assert selector == {"lamplighter.dev/deployment": "digits", "lamplighter.dev/component": "router"}
+            weights = split_in(self.server.objects["ConfigMap", "digits-router"])
+            assert all(told[1] == weights for told in self.routers.values())
+        if status.stable is not None and status.candidate is None:
+            assert weights == {status.stable.revision: 100}
 
     def _check_rolled_out(self, obj: Obj, status: DeploymentStatus) -> None:
         assert status.state == "Ready"
         assert status.candidate is None
         assert status.stable is not None
         latest = self.server.objects[TRAINING]["status"]["latest"]
-        assert (status.stable.model.sha256, status.stable.model.run) == (latest["artifact"]["sha256"], latest["run"])
-        (workload,) = self.server.owned("Deployment", obj["metadata"]["uid"])
+        if status.diverted is None:
+            wanted = (latest["artifact"]["sha256"], latest["run"])
+            assert (status.stable.model.sha256, status.stable.model.run) == wanted
+        (workload,) = [obj for obj in self.workloads() if obj["metadata"]["labels"][REVISION] in self.routed()]
         assert workload["metadata"]["name"] == f"digits-{status.stable.revision}"
         assert workload["spec"]["replicas"] == obj["spec"]["replicas"] == status.ready_replicas
         kept = self.server.owned("ControllerRevision", obj["metadata"]["uid"])
-        assert len(kept) <= obj["spec"]["revisionHistoryLimit"] + 1
+        assert len(kept) <= obj["spec"]["revisionHistoryLimit"] + 3
+
+    def routed(self) -> set[str]:
+        """Revisions that get requests."""
+        return set(split_in(self.server.objects["ConfigMap", "digits-router"]))
 
     def _edit(self, **spec: object) -> None:
         self.server.change(ME, lambda obj: obj["spec"].update(spec))

@@ -12,7 +12,7 @@ from tests.unit.convergence.server import Killed, Server
 
 PATIENCE = 20.0
 """Seconds after which the operator does not wait for evidence any more."""
-LATE = ("Job", "ControllerRevision", "Deployment", "Service", "Pod", "Node")
+LATE = ("Job", "ControllerRevision", "Deployment", "Service", "ConfigMap", "Pod", "Node")
 """Kinds whose listing a new leader may have got before the last writes of the old one."""
 PROFILE = settings(
     max_examples=150,
@@ -27,6 +27,8 @@ class World(RuleBasedStateMachine):
     """An API server, controllers, people, and an operator that may die at any write."""
 
     kind: str
+    ROUNDS = 15
+    """How often everybody may have something left to do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,7 +123,7 @@ class World(RuleBasedStateMachine):
 
     def _come_to_rest(self) -> None:
         self.server.refuse_jobs = False
-        for _ in range(15):
+        for _ in range(self.ROUNDS):
             before = self.server.writes
             self.server.collect_garbage()
             self.controllers_finish()

@@ -2,14 +2,14 @@
 
 from tests.builders import Scene, a_deployment, a_trained, a_workload
 from tests.builders.deployments import Deployment
+from tests.builders.routers import ready_pods, router_says, routers_follow, split_of
 
 OTHER = "b" * 64
-REVISION = "lamplighter.dev/revision"
 
 
 def coming_up(deployment: Deployment | None = None) -> Scene:
     """The first revision has its Deployment, no pod is ready."""
-    return Scene(deployment or a_deployment(), a_trained().with_model(1)).settle()
+    return Scene(deployment or a_deployment(), a_trained().with_model(1), cluster=routers_follow).settle()
 
 
 def serving(deployment: Deployment | None = None) -> Scene:
@@ -23,7 +23,7 @@ def with_candidate(deployment: Deployment | None = None) -> tuple[Scene, str, st
     scene = serving(deployment)
     old = only(scene)
     scene.having(a_trained().with_model(1).with_model(2, OTHER)).settle()
-    (new,) = set(scene.names("Deployment")) - {old}
+    (new,) = set(workloads(scene)) - {old}
     return scene, old, new
 
 
@@ -32,15 +32,45 @@ def ready(scene: Scene, name: str, count: int | None = None) -> Scene:
     return scene.having(a_workload(scene.child("Deployment", name)).ready(count))
 
 
+def over(scene: Scene) -> Scene:
+    """Time enough for the last requests to be answered."""
+    return scene.later(5).settle()
+
+
+def workloads(scene: Scene) -> list[str]:
+    """The names of the revisions' Deployments."""
+    return [name for name in scene.names("Deployment") if "-router-" not in name]
+
+
+def active(scene: Scene, name: str, count: int) -> Scene:
+    """Every router pod counts so many requests that a revision is answering."""
+    scene.cluster = lambda scene: routers_follow(scene, {name.removeprefix("digits-"): count})
+    return scene
+
+
+def lagging(scene: Scene) -> Scene:
+    """The kubelets bring nothing to the router pods any more: they stay at an earlier version."""
+    pods = [place for place in scene.related if place[0] == "RouterReading"]
+    said = dict.fromkeys(pods, router_says("00000000", ready_pods(scene)))
+    scene.cluster = lambda scene: scene.related.update(said)
+    return scene
+
+
 def only(scene: Scene) -> str:
-    """The name of the only Deployment."""
-    (name,) = scene.names("Deployment")
+    """The name of the only revision's Deployment."""
+    (name,) = workloads(scene)
     return name
 
 
+def weights(scene: Scene) -> dict[str, int]:
+    """What the router pods were told last: percent of the requests by Deployment."""
+    return {f"digits-{name}": weight for name, weight in split_of(scene).items()}
+
+
 def served(scene: Scene) -> str:
-    """The name of the Deployment that the Service selects."""
-    return f"digits-{scene.child('Service', 'digits')['spec']['selector'][REVISION]}"
+    """The name of the Deployment that gets most of the requests."""
+    split = weights(scene)
+    return max(split, key=lambda name: split[name])
 
 
 def stable(scene: Scene) -> str | None:

@@ -3,7 +3,17 @@
 import pytest
 from tests.builders import Scene, a_pod, a_workload
 from tests.builders.pods import Pod
-from tests.unit.deployment.scenes import candidate, coming_up, only, ready, served, serving, stable, with_candidate
+from tests.unit.deployment.scenes import (
+    candidate,
+    coming_up,
+    only,
+    ready,
+    served,
+    serving,
+    stable,
+    with_candidate,
+    workloads,
+)
 
 
 def pod(scene: Scene, name: str | None = None) -> Pod:
@@ -73,7 +83,7 @@ def test_a_candidate_that_fails_leaves_the_stable_one_serving() -> None:
     assert (served(scene), stable(scene), candidate(scene)) == (old, old, new)
     assert scene.told("Ready")[:2] == ("False", "WorkerFailed")
     assert scene.told("Available")[0] == "True"
-    assert sorted(scene.names("Deployment")) == sorted([old, new])
+    assert sorted(workloads(scene)) == sorted([old, new])
 
 
 def test_a_pod_of_the_stable_revision_is_not_blamed_for_the_candidate() -> None:
@@ -116,3 +126,15 @@ def test_an_event_is_sent_once_when_a_revision_stalls() -> None:
     scene.having(pod(scene).waiting("ErrImagePull", "not found"))
     assert [(event.type, event.reason) for event in scene.act().events] == [("Warning", "ImagePullFailed")]
     assert scene.act().events == ()
+
+
+def test_a_deployment_without_routers_does_not_answer_and_says_why() -> None:
+    scene = serving()
+    (router,) = [name for name in scene.names("Deployment") if "-router-" in name]
+    lost = [a_pod(scene.child("Deployment", router), index).waiting("ErrImagePull", "not found") for index in (0, 1)]
+    scene.cluster = lambda _: None
+    scene.having(*lost).settle()
+    assert scene.told("Ready")[:2] == ("False", "RouterNotReady")
+    assert "no router pod of 2" in scene.told("Ready")[2]
+    assert "not found" in scene.told("Ready")[2]
+    assert scene.told("Available") == ("False", "NothingServes", "no router pod is ready")

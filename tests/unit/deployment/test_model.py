@@ -2,6 +2,7 @@
 
 import pytest
 from tests.builders import SHA, Scene, a_deployment, a_trained, a_training
+from tests.unit.deployment.scenes import workloads
 
 from lamplighter.core.objects import Ref
 
@@ -100,7 +101,7 @@ def test_an_archive_with_its_digest_needs_no_training() -> None:
 def test_the_archive_is_mounted_read_only_from_its_claim_and_checked() -> None:
     scene = Scene(a_deployment().serving("pvc://models/letters/a.mar", OTHER))
     scene.act()
-    (name,) = scene.names("Deployment")
+    (name,) = workloads(scene)
     pod = scene.child("Deployment", name)["spec"]["template"]["spec"]
     variables = {entry["name"]: entry["value"] for entry in pod["initContainers"][0]["env"]}
     assert variables["LAMPLIGHTER_MODEL_PATH"] == "/lamplighter/models/letters/a.mar"
@@ -110,9 +111,9 @@ def test_the_archive_is_mounted_read_only_from_its_claim_and_checked() -> None:
 
 def test_the_same_archive_from_another_run_is_the_same_revision() -> None:
     scene = Scene(a_deployment(), a_trained().with_model(1)).settle()
-    before = scene.names("Deployment")
+    before = workloads(scene)
     scene.having(a_trained().with_model(1).with_model(2)).settle()
-    assert scene.names("Deployment") == before
+    assert workloads(scene) == before
     assert served(scene)["run"] == 2
 
 
@@ -123,7 +124,7 @@ def test_a_deployment_that_is_being_deleted_is_left_alone() -> None:
 def test_a_corrected_uri_is_a_revision_of_its_own_although_the_digest_is_the_same() -> None:
     scene = Scene(a_deployment().serving("pvc://models/wrong.mar"))
     scene.settle()
-    before = scene.names("Deployment")
+    before = workloads(scene)
     scene.edit(model={"uri": "pvc://models/right.mar", "sha256": scene.obj["spec"]["model"]["sha256"]}).settle()
     assert served(scene)["uri"] == "pvc://models/right.mar"
-    assert scene.names("Deployment") != before
+    assert workloads(scene) != before

@@ -12,6 +12,7 @@ from lamplighter.api.deployment import DeploymentSpec, ModelDeployment, Runtime
 from lamplighter.core.objects import Obj
 from lamplighter.deployment import plan, revision, torchserve
 from lamplighter.deployment.plan import plan as make_plan
+from lamplighter.deployment.view import Options
 
 
 class NextRuntime(Runtime):
@@ -24,7 +25,7 @@ class NextSpec(DeploymentSpec):
     """Its spec."""
 
     runtime: NextRuntime = Field(default_factory=NextRuntime)
-    strategy: str = "canary"
+    shadow: str = "none"
 
 
 class NextDeployment(ModelDeployment):
@@ -52,7 +53,7 @@ def next_version() -> Iterator[None]:
 
 def written(scene: Scene) -> list[object]:
     """What the next version would do to children."""
-    made = make_plan(scene.snapshot, scene.now, "lamplighter/torchserve:next")
+    made = make_plan(scene.snapshot, scene.now, Options("lamplighter/torchserve:next", "lamplighter/router:next"))
     return [*(obj for wave in made.create for obj in wave), *made.patch, *made.delete]
 
 

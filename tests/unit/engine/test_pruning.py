@@ -75,10 +75,10 @@ def test_a_plan_from_what_is_kept_is_the_plan_from_everything(scene: Scene) -> N
 def test_what_nobody_reads_is_thrown_away() -> None:
     pod = noisy(a_pod(a_job(a_training().obj()).obj()).running().obj())
     pod["spec"] = {"containers": [{"name": "trainer"}], "nodeName": "node-1"}
-    pod["status"] |= {"podIP": "10.0.0.1"}
+    pod["status"] |= {"hostIP": "10.0.0.1"}
     kept = prune(pod)
     assert kept["spec"] == {"nodeName": "node-1"}
-    assert "podIP" not in kept["status"]
+    assert "hostIP" not in kept["status"]
     assert "managedFields" not in kept["metadata"]
     assert kept["metadata"]["annotations"] == {"kept": "yes"}
 

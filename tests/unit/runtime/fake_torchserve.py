@@ -28,6 +28,7 @@ class Handler(BaseHTTPRequestHandler):
         global received
         received += 1
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        print("[W-9000-digits_1.0-stdout] Backend received inference at: 1795261871", flush=True)
         if body == b"slow":
             time.sleep(1)
         status = 503 if MODE == "wrong" else 200
@@ -46,9 +47,16 @@ class Handler(BaseHTTPRequestHandler):
 
 def fail_to_load() -> None:
     while True:
-        for line in ("Traceback (most recent call last):", '  File "handler.py", line 1', "ValueError: boom"):
+        for line in (
+            "Traceback (most recent call last):",
+            '  File "handler.py", line 1, in initialize',
+            "ValueError: boom",
+        ):
             print(f"[W-9000-digits_1.0-stdout] {line}", flush=True)
-        print("2026 [WARN ] BatchAggregator - Load model failed: digits, error: Worker died.", flush=True)
+        print(
+            "2026 [WARN ] [W-9000-digits_1.0] BatchAggregator - Load model failed: digits, error: Worker died.",
+            flush=True,
+        )
         time.sleep(0.2)
 
 

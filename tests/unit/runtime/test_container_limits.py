@@ -48,3 +48,18 @@ def test_processors_follow_the_containers_limit(
 def test_kills_for_memory_are_counted_in_both_kinds_of_cgroup(tmp_path: Path, path: str, content: str, kills: int):
     write(tmp_path, path, content)
     assert memory.oom_kills(tmp_path) == kills
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "limit"),
+    [
+        ("sys/fs/cgroup/memory.max", "1073741824\n", 1 << 30),
+        ("sys/fs/cgroup/memory.max", "max\n", None),
+        ("sys/fs/cgroup/memory/memory.limit_in_bytes", "536870912\n", 512 << 20),
+        ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n", None),
+        ("elsewhere", "", None),
+    ],
+)
+def test_the_memory_limit_is_read_from_both_kinds_of_cgroup(tmp_path: Path, path: str, content: str, limit: int | None):
+    write(tmp_path, path, content)
+    assert memory.limit(tmp_path) == limit

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from lamplighter_runtime import fetch, termination
+from lamplighter_runtime.environment import ConfigurationError
 
+SIGNED = Path(__file__).parent / "model-signing-1.1.1"
 CONTENT = b"model" * 1_000_000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
@@ -18,7 +20,7 @@ class Pod:
         self.source.write_bytes(CONTENT)
         self.store.mkdir()
 
-    def run(self, digest: str = DIGEST) -> tuple[int, dict]:
+    def run(self, digest: str = DIGEST, key: str | None = None) -> tuple[int, dict]:
         environ = {
             "LAMPLIGHTER_MODEL_PATH": str(self.source),
             "LAMPLIGHTER_MODEL_SHA256": digest,
@@ -26,7 +28,8 @@ class Pod:
             "LAMPLIGHTER_MODEL_STORE": str(self.store),
             termination.PATH_VARIABLE: str(self.log),
         }
-        return fetch.run(environ), json.loads(self.log.read_text())
+        signed = {} if key is None else {fetch.PUBLIC_KEY: key}
+        return fetch.run(environ | signed, signed=key is not None), json.loads(self.log.read_text())
 
 
 @pytest.fixture
@@ -63,3 +66,47 @@ def test_a_store_that_cannot_be_written_is_not_a_missing_model(pod: Pod):
     pod.store.rmdir()
     code, said = pod.run()
     assert (code, said["reason"]) == (74, "StoreFailed")
+
+
+def signed(pod: Pod) -> str:
+    """A signed archive, and its digest."""
+    pod.source.write_bytes((SIGNED / "model.mar").read_bytes())
+    pod.source.with_name("model.mar.sig").write_bytes((SIGNED / "prime256v1.sig").read_bytes())
+    return hashlib.sha256(pod.source.read_bytes()).hexdigest()
+
+
+def key(name: str) -> str:
+    return (SIGNED / f"{name}.pub").read_text()
+
+
+def test_a_signature_that_holds_lets_the_archive_in(pod: Pod):
+    digest = signed(pod)
+    assert pod.run(digest, key("prime256v1"))[0] == 0
+    assert [path.name for path in pod.store.iterdir()] == ["digits.mar"]
+
+
+def test_an_archive_without_the_signature_that_is_asked_for_does_not_get_in(pod: Pod):
+    code, said = pod.run(DIGEST, key("prime256v1"))
+    assert (code, said["reason"]) == (71, "SignatureMissing")
+    assert "model.mar.sig: No such file or directory" in said["message"]
+    assert list(pod.store.iterdir()) == []
+
+
+def test_an_archive_signed_by_somebody_else_does_not_get_in(pod: Pod):
+    digest = signed(pod)
+    code, said = pod.run(digest, key("secp384r1"))
+    assert (code, said["reason"]) == (72, "SignatureMismatch")
+    assert list(pod.store.iterdir()) == []
+
+
+def test_a_signature_that_nobody_asks_for_is_not_read(pod: Pod):
+    pod.source.with_name("model.mar.sig").write_text("nonsense")
+    assert pod.run()[0] == 0
+
+
+@pytest.mark.parametrize("unusable", ["", "nonsense"])
+def test_a_key_that_cannot_be_used_is_a_matter_of_configuration(pod: Pod, unusable: str):
+    digest = signed(pod)
+    with pytest.raises(ConfigurationError):
+        pod.run(digest, unusable)
+    assert list(pod.store.iterdir()) == []

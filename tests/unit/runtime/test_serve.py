@@ -130,7 +130,12 @@ def test_a_stop_waits_for_the_request_in_flight(pod: Pod):
 @pytest.mark.parametrize(
     ("mode", "code", "reason", "part"),
     [
-        ("broken", 68, "WorkerFailed", "a worker could not load the model: ValueError: boom"),
+        (
+            "broken",
+            68,
+            "WorkerFailed",
+            "a worker could not load the model: ValueError: boom (handler.py, line 1, in initialize)",
+        ),
         ("wrong", 68, "PredictionFailed", "the packaged example was answered with 503"),
         ("exit", 70, "ServerFailed", "TorchServe ended by itself with code 3"),
     ],
@@ -140,6 +145,22 @@ def test_what_cannot_serve_ends_with_the_reason(pod: Pod, mode: str, code: int, 
     said = pod.said()
     assert (said["reason"], said["exitCode"]) == (reason, code)
     assert part in said["message"]
+
+
+def test_readiness_goes_at_once_when_the_pod_is_told_to_stop(pod: Pod):
+    pod.environ["LAMPLIGHTER_DRAIN_DELAY_S"] = "3"
+    process = pod.start("good")
+    assert until(lambda: pod.probes_as(200))
+    process.send_signal(signal.SIGTERM)
+    assert until(lambda: pod.probes_as(503), timeout=1)
+    assert pod.request(pod.inference, "POST", "/predictions/digits", b"{}")[0] == 200
+    assert process.wait(timeout=20) == 0
+
+
+def test_an_example_without_a_warm_up_is_refused(pod: Pod):
+    pod.environ["LAMPLIGHTER_WARMUP"] = "0"
+    assert pod.start("good").wait(timeout=20) == 78
+    assert "spec.runtime.warmup is 0" in pod.said()["message"]
 
 
 def test_an_archive_that_is_none_is_refused_before_anything_starts(pod: Pod):

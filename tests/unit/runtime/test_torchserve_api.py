@@ -25,7 +25,23 @@ ts_inference_latency_microseconds{model_name="digits",model_version="default",ho
         ('[access] /127.0.0.1:1 "POST /predictions/digits/1.0 HTTP/1.1" 503 3', Kind.PREDICTION, None),
         ('[access] /127.0.0.1:1 "POST /predictions/nope HTTP/1.1" 404 3', Kind.ACCESS, None),
         ('[access] /127.0.0.1:1 "GET /models/digits HTTP/1.1" 200 3', Kind.ACCESS, None),
-        ("[W-9000-digits_1.0-stdout] Backend received inference at: 1795261871", Kind.ACCESS, None),
+        ('[access] /127.0.0.1:1 "POST /predictions/digits/7.0 HTTP/1.1" 404 3', Kind.ACCESS, None),
+        ('[access] /127.0.0.1:1 "POST /predictions/digits2 HTTP/1.1" 200 3', Kind.ACCESS, None),
+        ('[access] /127.0.0.1:1 "POST /v2/models/digits/infer HTTP/1.1" 200 3', Kind.PREDICTION, None),
+        ('[access] /127.0.0.1:1 "POST /v1/models/digits:predict HTTP/1.1" 200 3', Kind.PREDICTION, None),
+        ('[access] /127.0.0.1:1 "POST /models/digits/invoke HTTP/1.1" 200 3', Kind.PREDICTION, None),
+        ('[access] /127.0.0.1:1 "POST /invocations?model_name=digits HTTP/1.1" 200 3', Kind.PREDICTION, None),
+        (
+            '[access] /10.0.0.1:1 "gRPC org.x.InferenceAPIsService/Predictions HTTP/2.0" 0 3',
+            Kind.PREDICTION,
+            None,
+        ),
+        (
+            '[access] /10.0.0.1:1 "gRPC org.pytorch.serve.grpc.inference.InferenceAPIsService/Ping HTTP/2.0" 0 3',
+            Kind.ACCESS,
+            None,
+        ),
+        ("[W-9000-digits_1.0-stdout] Backend received inference at: 1", Kind.BATCH, "Backend received inference at: 1"),
         ("[W-9000-digits_1.0-stdout] ValueError: boom", Kind.MODEL, "ValueError: boom"),
         ("[W-9000-digits_1.0-stdout]   File x", Kind.MODEL, "  File x"),
         ("2026 [WARN ] BatchAggregator - Load model failed: digits, error: Worker died.", Kind.LOAD_FAILED, None),
@@ -40,9 +56,9 @@ def test_log_lines_are_told_apart(line: str, kind: Kind, text: str | None):
     assert parsed.text == (line if text is None else text)
 
 
-def test_lines_of_two_workers_have_two_sources():
-    sources = {torchserve_api.parse_log(f"[W-{port}-digits_1.0-stdout] x", "digits").source for port in (9000, 9001)}
-    assert len(sources) == 2
+def test_a_line_tells_of_which_worker_it_is():
+    lines = ["[W-9001-digits_1.0-stdout] x", "2026 [ERROR] [W-9001-digits_1.0] WorkerThread - Backend worker error"]
+    assert [torchserve_api.parse_log(line, "digits").worker for line in lines] == ["9001", "9001"]
 
 
 def test_torchserves_own_search_does_not_hide_a_handlers_failed_import():
@@ -59,7 +75,7 @@ def test_what_the_worker_raises_for_itself_is_no_error_of_the_handler():
 def test_workers_and_queue_are_read():
     workers = [{"id": "9000", "status": "READY"}, {"id": "9001", "status": "UNLOADING"}]
     body = json.dumps([{"workers": workers, "jobQueueStatus": {"remainingCapacity": 97, "pendingRequests": 3}}])
-    assert torchserve_api.parse_model(body.encode()) == ModelState(workers=2, ready=1, queued=3)
+    assert torchserve_api.parse_model(body.encode()) == ModelState(workers=2, ready=frozenset({"9000"}), queued=3)
 
 
 @given(

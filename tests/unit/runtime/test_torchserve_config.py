@@ -21,14 +21,19 @@ ENVIRON = {
     "LAMPLIGHTER_TORCHSERVE_CONFIG": "",
 }
 EXPECTED = """\
+number_of_gpu=0
+number_of_netty_threads=3
+netty_client_threads=3
 disable_system_metrics=true
 default_startup_timeout=300
 prefer_direct_buffer=true
 inference_address=http://0.0.0.0:8080
 management_address=http://127.0.0.1:8081
 metrics_address=http://0.0.0.0:8082
-grpc_inference_address=127.0.0.1
+grpc_inference_address=0.0.0.0
+grpc_inference_port=7070
 grpc_management_address=127.0.0.1
+grpc_management_port=7071
 model_store=/lamplighter/store
 load_models=digits=digits.mar
 models={"digits": {"1.0": {"defaultVersion": true, "marName": "digits.mar", "minWorkers": 2, "maxWorkers": 2, \
@@ -45,8 +50,8 @@ metrics_mode=prometheus
 """
 
 
-def settings(**changes: str) -> torchserve_config.Settings:
-    return torchserve_config.settings({**ENVIRON, **changes})
+def settings(processors: int = 8, memory: int | None = None, **changes: str) -> torchserve_config.Settings:
+    return torchserve_config.settings({**ENVIRON, **changes}, processors, memory)
 
 
 def test_the_properties_that_torchserve_gets():
@@ -99,6 +104,7 @@ def test_java_is_started_directly_with_the_users_options_after_ours(monkeypatch:
     chosen = settings(LAMPLIGHTER_TORCHSERVE_CONFIG="vmargs=-Xmx1g -Dname='a b'")
     command = torchserve_config.command(chosen, tmp_path, {"JAVA_HOME": "/opt/java"})
     assert command[0] == "/opt/java/bin/java"
+    assert "-Xmx512m" in command
     assert command.index("-XX:+UseSerialGC") < command.index("-Xmx1g") < command.index("-Dname=a b")
     assert "-XX:ActiveProcessorCount=3" in command
     assert command[command.index("-s") + 1] == "/lamplighter/store"
@@ -111,13 +117,42 @@ def test_an_image_without_torchserve_is_told_apart(tmp_path: Path):
 
 @pytest.mark.parametrize(("processors", "threads"), [(8, "4"), (2, "1"), (1, "1")])
 def test_workers_share_the_processors(processors: int, threads: str):
-    environ = torchserve_config.worker_environment(settings(), {}, processors)
-    assert environ["OMP_NUM_THREADS"] == threads
+    assert torchserve_config.worker_environment(settings(processors), {})["OMP_NUM_THREADS"] == threads
+
+
+def test_the_processors_that_the_pod_asks_for_count_where_it_may_use_all_of_the_nodes():
+    chosen = settings(processors=96, LAMPLIGHTER_PROCESSORS="4")
+    assert torchserve_config.worker_environment(chosen, {})["OMP_NUM_THREADS"] == "2"
 
 
 def test_the_users_own_thread_count_stays():
-    environ = torchserve_config.worker_environment(settings(), {"OMP_NUM_THREADS": "3"}, 8)
+    environ = torchserve_config.worker_environment(settings(), {"OMP_NUM_THREADS": "3"})
     assert environ["OMP_NUM_THREADS"] == "3"
+
+
+@pytest.mark.parametrize(("processors", "workers", "threads"), [(1, "4", 2), (4, "1", 2), (4, "8", 4), (96, "4", 5)])
+def test_the_frontend_has_as_many_threads_as_its_workers_can_keep_busy(processors: int, workers: str, threads: int):
+    chosen = settings(processors, LAMPLIGHTER_WORKERS=workers)
+    lines = torchserve_config.properties(chosen, "1.0").splitlines()
+    assert f"number_of_netty_threads={threads}" in lines
+    assert f"netty_client_threads={threads}" in lines
+
+
+@pytest.mark.parametrize(("memory", "heap"), [(None, 512), (256 << 20, 96), (4 << 30, 512), (64 << 30, 1024)])
+def test_the_heap_is_a_bounded_share_of_the_memory(memory: int | None, heap: int):
+    assert settings(memory=memory).heap_mib == heap
+
+
+def test_torchserve_gets_as_many_gpus_as_the_pod_and_the_user_may_say_otherwise():
+    assert "number_of_gpu=2\n" in torchserve_config.properties(settings(LAMPLIGHTER_GPUS="2"), "1.0")
+    chosen = settings(LAMPLIGHTER_GPUS="2", LAMPLIGHTER_TORCHSERVE_CONFIG="number_of_gpu=1")
+    assert "number_of_gpu=1\n" in torchserve_config.properties(chosen, "1.0")
+
+
+def test_the_management_apis_listen_on_the_loopback_only():
+    written = dict(line.split("=", 1) for line in torchserve_config.properties(settings(), "1.0").splitlines())
+    assert written["management_address"].startswith("http://127.0.0.1:")
+    assert written["grpc_management_address"] == "127.0.0.1"
 
 
 def test_the_model_configuration_is_json_for_the_archives_own_version():

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter_runtime.tracebacks import TracebackFinder
+from lamplighter_runtime.tracebacks import HEADER, TracebackFinder
 
 
 def read(text: str) -> TracebackFinder:
@@ -75,3 +75,13 @@ def test_any_lines_can_be_read(lines: list[str]):
     for line in lines:
         finder.feed(line)
     assert len(finder.found) <= 3
+
+
+def test_the_innermost_frame_tells_where_it_was_raised():
+    finder = TracebackFinder()
+    for line in (HEADER, '  File "/opt/ts/service.py", line 135, in predict', "    ret = self.entry(batch)",
+                 '  File "/tmp/models/a1b2/handler.py", line 20, in handle', "    raise ValueError(1)"):  # fmt: skip
+        finder.feed(line)
+    raised = finder.feed("ValueError: 1")
+    assert raised is not None
+    assert raised.where == "handler.py, line 20, in handle"

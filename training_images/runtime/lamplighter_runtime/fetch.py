@@ -1,6 +1,7 @@
 """lamplighter-fetch: copy the model archive into the pod and let it pass only with the digest that was promised.
 
-An archive runs as code in TorchServe; the digest is checked on the very bytes that are copied.
+An archive runs as code in TorchServe; the digest, and the signature if one is asked for, are checked on the very bytes
+that are copied.
 """
 
 import hashlib
@@ -9,14 +10,17 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lamplighter_runtime import termination
+from lamplighter_runtime import signature, termination
 from lamplighter_runtime.environment import CONFIGURATION_ERROR, ConfigurationError, required
 
 PROGRAM = "lamplighter-fetch"
 DIGEST_MISMATCH = 66
 MODEL_NOT_FOUND = 67
+SIGNATURE_MISSING = 71
+SIGNATURE_MISMATCH = 72
 STORE_FAILED = 74  # EX_IOERR of sysexits.h
 CHUNK = 1 << 20
+PUBLIC_KEY = "LAMPLIGHTER_MODEL_PUBLIC_KEY"
 
 
 class FetchError(Exception):
@@ -28,8 +32,11 @@ class FetchError(Exception):
         self.code, self.reason = code, reason
 
 
-def fetch(source: Path, digest: str, target: Path) -> int:
-    """Copy `source` to `target` if its SHA-256 is `digest`; return the size in bytes. FetchError otherwise."""
+def fetch(source: Path, digest: str, target: Path, public_key: str = "") -> int:
+    """Copy `source` to `target` if its SHA-256 is `digest`; return the size in bytes. FetchError otherwise.
+
+    With a public key (PEM) the signature beside `source` must hold, too.
+    """
     try:
         reader = source.open("rb")
     except OSError as error:
@@ -41,6 +48,8 @@ def fetch(source: Path, digest: str, target: Path) -> int:
             try:
                 size, found = _copy(reader.read, handle)
                 _check(source, digest, found)
+                if public_key:
+                    _check_signature(source, found, public_key)
                 Path(temporary).chmod(0o644)
                 Path(temporary).replace(target)
             except BaseException:
@@ -71,14 +80,35 @@ def _check(source: Path, expected: str, found: str) -> None:
         raise FetchError(DIGEST_MISMATCH, "DigestMismatch", sentence)
 
 
-def run(environ: Mapping[str, str]) -> int:
+def _check_signature(source: Path, digest: str, public_key: str) -> None:
+    file = source.with_name(source.name + signature.SUFFIX)
+    try:
+        with file.open("rb") as reader:
+            content = reader.read(signature.LARGEST)
+    except OSError as error:
+        sentence = (
+            f"{source} has no signature that can be read, but spec.model.signature asks for one: {file}: "
+            f"{error.strerror}. Sign it: model_signing sign key {source.name} --signature {file.name} --private_key ..."
+        )
+        raise FetchError(SIGNATURE_MISSING, "SignatureMissing", sentence) from error
+    try:
+        signature.verify(content, public_key, digest)
+    except signature.SignatureError as error:
+        sentence = f"{file} is no signature of this archive by the key in spec.model.signature: {error}"
+        raise FetchError(SIGNATURE_MISMATCH, "SignatureMismatch", sentence) from error
+    except signature.KeyUnusableError as error:
+        raise ConfigurationError(f"the key that spec.model.signature names cannot be used: {error}") from error
+
+
+def run(environ: Mapping[str, str], *, signed: bool = False) -> int:
     """Fetch what the environment names and write the termination message; return the exit code."""
     source = Path(required(environ, "LAMPLIGHTER_MODEL_PATH"))
     digest = required(environ, "LAMPLIGHTER_MODEL_SHA256").lower().removeprefix("sha256:")
     name = required(environ, "LAMPLIGHTER_MODEL_NAME")
     store = Path(required(environ, "LAMPLIGHTER_MODEL_STORE"))
+    public_key = required(environ, PUBLIC_KEY) if signed else ""
     try:
-        size = fetch(source, digest, store / f"{name}.mar")
+        size = fetch(source, digest, store / f"{name}.mar", public_key)
     except FetchError as error:
         return termination.fail(environ, PROGRAM, error.code, error.reason, str(error))
     termination.write(termination.render("Fetched", sha256=digest, sizeBytes=size), environ)
@@ -86,9 +116,14 @@ def run(environ: Mapping[str, str]) -> int:
     return 0
 
 
-def main() -> int:
+def main(*, signed: bool = False) -> int:
     """Entry point of the console script."""
     try:
-        return run(os.environ)
+        return run(os.environ, signed=signed)
     except ConfigurationError as error:
         return termination.fail(os.environ, PROGRAM, CONFIGURATION_ERROR, "ConfigurationError", str(error))
+
+
+def main_signed() -> int:
+    """Entry point where a signature is asked for: by its own name, which an image that cannot verify does not have."""
+    return main(signed=True)

@@ -1,10 +1,17 @@
 """When a model server counts as ready, alive, or beyond hope. It knows no server and no clock of its own."""
 
 import threading
+from collections import Counter, deque
+from collections.abc import Set
 from dataclasses import dataclass
 
 FAILED_LOADS = 3  # worker deaths before it could serve, in a row
 FAILED_PREDICTIONS = 3  # wrong answers to the packaged example
+# Deaths of workers that had been ready, within DEATH_WINDOW: TorchServe makes up for one, not for a handler that kills
+# its workers again and again. A worker stopped because a request took too long is not among them: that is one request.
+DEATHS = 3
+DEATH_WINDOW = 600.0  # seconds
+LAST_WORDS = 10.0  # seconds: an exception that a worker printed so long before it died is why it died
 
 
 @dataclass(frozen=True)
@@ -19,19 +26,28 @@ class Verdict:
 class Readiness:
     """Collects what is observed, from several threads, and gives verdicts."""
 
-    def __init__(self, workers: int, has_example: bool, start_timeout: float, silence_timeout: float) -> None:
-        """Expect `workers`; timeouts in seconds: until the first answer, and between two answers."""
+    def __init__(self, workers: int, warmup: int, start_timeout: float, silence_timeout: float) -> None:
+        """Expect `workers`, each of which is to predict the example `warmup` times (0: there is none).
+
+        Timeouts in seconds: until the first answer, and between two answers.
+        """
         self._lock = threading.Lock()
-        self._expected = workers
-        self._ready_workers = 0
-        self._predicted = not has_example
+        self._expected, self._warmup = workers, warmup
+        self._ready: Set[str] = frozenset()
+        self._batches: Counter[str] = Counter()  # what each worker has been given since it is ready
+        self._proved = self._warm = warmup == 0
         self._start_timeout, self._silence_timeout = start_timeout, silence_timeout
         self._started: float | None = None
         self._answered: float | None = None
         self._failed_loads = 0
         self._failed_predictions = 0
         self._prediction_error = ""
-        self._handler_error = ""
+        self._errors: dict[str, tuple[float, str]] = {}  # by worker: when, and what its traceback ended in
+        self._last_error = ""
+        self._deaths: deque[float] = deque(maxlen=DEATHS)  # of those that count as the handler's doing
+        self._lost = ("", 0.0)  # the worker that died or failed to load last, and when
+        self._slow: dict[str, float] = {}  # when TorchServe gave up waiting for an answer of a worker
+        self._killed: float | None = None  # when the kernel last killed one for want of memory
         self._draining = False
 
     def server_started(self, now: float) -> None:
@@ -39,42 +55,84 @@ class Readiness:
         with self._lock:
             self._started = now
 
-    def workers_seen(self, ready: int, now: float) -> None:
-        """The server answered: so many of its workers are ready."""
+    def workers_seen(self, ready: Set[str], now: float, *, out_of_memory: bool = False) -> None:
+        """The server answered: these workers are ready. The kernel may have killed one of the others for memory."""
         with self._lock:
             self._answered = now
-            self._ready_workers = ready
-            if ready >= self._expected:
+            if out_of_memory:
+                self._killed = now
+            for worker in self._ready - ready:
+                self._died(worker, now)
+            self._ready = ready
+            if len(ready) >= self._expected:
                 self._failed_loads = 0
 
-    def load_failed(self) -> None:
-        """A worker ended before it was ready."""
-        with self._lock:
-            self._failed_loads += 1
-            self._ready_workers = min(self._ready_workers, self._expected - 1)
+    def _died(self, worker: str, now: float) -> None:
+        del self._batches[worker]
+        self._warm = self._warmup == 0
+        self._lost = (worker, now)
+        if not self._was_slow():
+            self._deaths.append(now)
 
-    def handler_raised(self, text: str) -> None:
+    def load_failed(self, worker: str, now: float) -> None:
+        """TorchServe gave up on a worker: one that could not load the model, or one that did not answer in time."""
+        with self._lock:
+            if worker in self._ready:
+                self._slow[worker] = now
+            elif self._lost[0] == worker and now - self._lost[1] <= 2 and self._deaths:
+                self._slow[worker] = now  # its death was seen before the log was read
+                self._deaths.pop()
+            else:
+                self._failed_loads += 1
+                self._lost = (worker, now)
+
+    def handler_raised(self, worker: str, text: str, now: float) -> None:
         """The user's code printed a traceback that ends in `text`."""
         with self._lock:
-            self._handler_error = text
+            self._errors[worker] = (now, text)
+            self._last_error = text
+
+    def batch_received(self, worker: str) -> None:
+        """A worker was given requests to predict."""
+        with self._lock:
+            self._batches[worker] += 1
 
     def example_predicted(self, error: str = "") -> None:
-        """The packaged example was answered: well, or with `error`."""
+        """A round of the packaged example was answered: well, or with `error`.
+
+        An error counts only until the model has proved itself: later it competes with clients for the queue.
+        """
         with self._lock:
-            self._predicted = not error
-            self._failed_predictions += bool(error)
+            if not error:
+                self._proved = True
+                self._warm = not self._cold()
+            elif not self._proved:
+                self._failed_predictions += 1
             self._prediction_error = error
 
-    def drain(self) -> None:
-        """No new requests, please."""
+    def warm_enough(self) -> None:
+        """Not every worker could be reached with the example in the time that a warm-up may take."""
         with self._lock:
-            self._draining = True
+            self._warm = self._proved
+
+    def drain(self) -> None:
+        """No new requests, please. Takes no lock: a signal may come while this very thread holds it."""
+        self._draining = True
 
     @property
     def wants_prediction(self) -> bool:
-        """True when all workers are ready and the example is still to be predicted."""
+        """True when all workers are ready and some have not predicted the example often enough."""
         with self._lock:
-            return self._ready_workers >= self._expected and not self._predicted
+            return len(self._ready) >= self._expected and not self._warm and not self._draining
+
+    @property
+    def proved(self) -> bool:
+        """Whether the example was ever answered well, or there is none."""
+        with self._lock:
+            return self._proved
+
+    def _cold(self) -> int:
+        return sum(self._batches[worker] < self._warmup for worker in self._ready)
 
     def verdict(self) -> Verdict:
         """Tell whether requests may come."""
@@ -83,34 +141,67 @@ class Readiness:
                 return Verdict(False, "Draining", "the pod is stopping and finishes the requests that it has")
             if self._answered is None:
                 return Verdict(False, "Starting", "TorchServe is starting")
-            if self._ready_workers < self._expected:
+            if len(self._ready) < self._expected:
                 return self._workers_missing()
-            if not self._predicted:
+            if not self._warm:
                 return self._not_predicted()
-            return Verdict(True, "Ready", f"{self._ready_workers} of {self._expected} workers are ready")
+            return Verdict(True, "Ready", self._count())
+
+    def _count(self) -> str:
+        return f"{len(self._ready)} of {self._expected} workers are ready"
 
     def _workers_missing(self) -> Verdict:
-        count = f"{self._ready_workers} of {self._expected} workers are ready"
         if self._failed_loads:
-            cause = self._handler_error or "it printed no traceback; see the container's log"
-            return Verdict(False, "WorkerFailed", f"{count}; a worker could not load the model: {cause}")
-        return Verdict(False, "WorkersLoading", count)
+            what = f"{self._count()}; a worker could not load the model: {self._last_words()}"
+            return Verdict(False, "WorkerFailed", what)
+        if self._lost[0]:
+            what = f"{self._count()}; a worker died and is started anew: {self._last_words()}"
+            return Verdict(False, "WorkerFailed", what)
+        return Verdict(False, "WorkersLoading", self._count())
+
+    def _was_slow(self) -> bool:
+        worker, when = self._lost
+        return when - self._slow.get(worker, -LAST_WORDS) < LAST_WORDS
+
+    def _was_killed(self) -> bool:
+        return self._killed is not None and abs(self._lost[1] - self._killed) < LAST_WORDS
+
+    def _last_words(self) -> str:
+        worker, when = self._lost
+        if self._was_killed():
+            return "the kernel killed it for want of memory"
+        if self._was_slow():
+            return "it did not answer within spec.runtime.responseTimeout"
+        raised, text = self._errors.get(worker, (when, ""))
+        if text and raised >= when - LAST_WORDS:
+            return text
+        return "it printed no traceback (an exit, a signal or a crash); see the container's log"
 
     def _not_predicted(self) -> Verdict:
         if not self._prediction_error:
-            return Verdict(False, "Predicting", "the packaged example has not been answered yet")
-        cause = f" ({self._handler_error})" if self._handler_error else ""
+            warm = len(self._ready) - self._cold()
+            return Verdict(False, "Predicting", f"{warm} of {self._expected} workers have predicted the example")
+        cause = f" ({self._last_error})" if self._last_error else ""
         sentence = f"the packaged example was answered with {self._prediction_error}{cause}"
         return Verdict(False, "PredictionFailed", sentence)
 
-    def hopeless(self) -> Verdict | None:
+    def hopeless(self, now: float) -> Verdict | None:
         """Return the verdict when trying again is no use, else None."""
         with self._lock:
-            if self._failed_loads >= FAILED_LOADS and self._ready_workers < self._expected:
+            if self._failed_loads >= FAILED_LOADS and len(self._ready) < self._expected:
                 return self._workers_missing()
-            if self._failed_predictions >= FAILED_PREDICTIONS and not self._predicted:
+            if len(self._deaths) == DEATHS and now - self._deaths[0] <= DEATH_WINDOW:
+                return self._dying()
+            if self._failed_predictions >= FAILED_PREDICTIONS and not self._proved:
                 return self._not_predicted()
             return None
+
+    def _dying(self) -> Verdict:
+        minutes = f"{DEATHS} workers died within {DEATH_WINDOW / 60:.0f} minutes"
+        if self._was_killed():
+            sentence = f"{minutes}; the last: {self._last_words()}. Raise the memory limit, or lower runtime.workers"
+            return Verdict(False, "OOMKilled", sentence)
+        return Verdict(False, "WorkerFailed", f"{minutes} after they had been ready; the last: {self._last_words()}")
 
     def alive(self, now: float) -> bool:
         """False when the server is stuck: it never answered, or not for a long time."""

@@ -10,19 +10,21 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-from lamplighter_runtime import mar, probes, processors, termination, torchserve_api, torchserve_config
+from lamplighter_runtime import mar, memory, probes, processors, termination, torchserve_api, torchserve_config
 from lamplighter_runtime.child import StopRequest, exit_status, send
 from lamplighter_runtime.environment import CONFIGURATION_ERROR, ConfigurationError, number
-from lamplighter_runtime.readiness import Readiness
+from lamplighter_runtime.readiness import Readiness, Verdict
 from lamplighter_runtime.stream import LineFilter
 from lamplighter_runtime.torchserve_api import Kind, Unavailable
 from lamplighter_runtime.tracebacks import TracebackFinder
+from lamplighter_runtime.warmup import WarmUp
 
 PROGRAM = "lamplighter-serve"
 INVALID_ARCHIVE = 65
 WORKER_FAILED = 68
 SERVER_FAILED = 70  # EX_SOFTWARE of sysexits.h
 POLL = 0.5  # seconds between two looks at the workers
+SILENCE_TIMEOUT = 60.0  # seconds without an answer of the management API
 TAIL_LINES = 20
 
 
@@ -39,20 +41,27 @@ class Server:
         manifest = mar.read_manifest(settings.archive)
         self._example = mar.read_example(settings.archive, manifest)
         self._version = mar.model_version(manifest)
+        if self._example is not None and settings.warmup == 0:
+            raise ConfigurationError(
+                "spec.runtime.warmup is 0, but the model was packaged with an example: only an answer to it proves "
+                "that the model predicts. Let warmup be 1 or more, or package without an example"
+            )
         self._settings, self._environ = settings, environ
         self._finders: dict[str, TracebackFinder] = {}
         self._answered = 0
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._oom_kills = memory.oom_kills()
         start_timeout = number(environ, "LAMPLIGHTER_START_TIMEOUT_S", 120, minimum=1)
-        # While the example is predicted nothing else is asked.
-        silence_timeout = 60 + settings.response_timeout_s
-        self.readiness = Readiness(settings.workers, self._example is not None, start_timeout, silence_timeout)
+        warmup = settings.warmup if self._example is not None else 0
+        self.readiness = Readiness(settings.workers, warmup, start_timeout, SILENCE_TIMEOUT)
+        at_a_time = min(settings.workers * settings.batch_size, settings.job_queue_size)
+        self._warmup = WarmUp(self.readiness, self._predict, at_a_time, warmup)
 
     def start(self, scratch: Path) -> "subprocess.Popen[bytes]":
         """Start TorchServe with `scratch` as its only writable folder."""
         torchserve_config.prepare(self._settings, self._version, scratch)
         command = torchserve_config.command(self._settings, scratch, self._environ)
-        environ = torchserve_config.worker_environment(self._settings, self._environ, processors.usable())
+        environ = torchserve_config.worker_environment(self._settings, self._environ)
         process = subprocess.Popen(command, cwd=scratch, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.readiness.server_started(time.monotonic())
         self._output = LineFilter(process.stdout, sys.stdout.buffer, self._read)  # type: ignore[arg-type]
@@ -68,29 +77,34 @@ class Server:
         parsed = torchserve_api.parse_log(line, self._settings.model)
         if parsed.kind is Kind.PREDICTION:
             self._answered += 1
-        if parsed.kind in {Kind.PREDICTION, Kind.ACCESS}:
+        if parsed.kind is Kind.BATCH:
+            self.readiness.batch_received(parsed.worker)
+        if parsed.kind in {Kind.PREDICTION, Kind.ACCESS, Kind.BATCH}:
             return False
         self._tail.append(line)
         if parsed.kind is Kind.LOAD_FAILED:
-            self.readiness.load_failed()
+            self.readiness.load_failed(parsed.worker, time.monotonic())
         elif parsed.kind is Kind.MODEL:
-            finder = self._finders.setdefault(parsed.source, TracebackFinder(keep=1))
+            finder = self._finders.setdefault(parsed.worker, TracebackFinder(keep=1))
             if (raised := finder.feed(parsed.text)) and (error := torchserve_api.handler_error(raised)):
-                self.readiness.handler_raised(error)
+                self.readiness.handler_raised(parsed.worker, error, time.monotonic())
         return True
 
     def observe(self) -> None:
-        """Look at the workers once, and try the example when they are ready."""
+        """Look at the workers once, and have the example predicted when they are ready and want it."""
         try:
             state = torchserve_api.model_state(self._settings.model)
         except Unavailable:
             return  # starting, or stuck: the time since the last answer tells
-        self.readiness.workers_seen(state.ready, time.monotonic())
-        if self.readiness.wants_prediction and self._example is not None:
-            self.readiness.example_predicted(self._predict(self._example))
+        kills = memory.oom_kills()
+        self.readiness.workers_seen(state.ready, time.monotonic(), out_of_memory=kills > self._oom_kills)
+        self._oom_kills = kills
+        self._warmup.go_on()
 
-    def _predict(self, example: mar.Example) -> str:
-        timeout = self._settings.response_timeout_s + 5
+    def _predict(self) -> str:
+        example, timeout = self._example, self._settings.response_timeout_s + 5
+        if example is None:
+            return ""
         try:
             answer = torchserve_api.predict(self._settings.model, example.body, example.content_type, timeout)
         except Unavailable as error:
@@ -106,48 +120,60 @@ class Server:
             return False
 
 
-def drain(server: Server, environ: Mapping[str, str], deadline: float) -> None:
-    """Return when no request is left; `deadline` is in monotonic seconds.
+def drain(server: Server, delay: float, deadline: float) -> None:
+    """Return when no request is left, after `delay` seconds at least; `deadline` is in monotonic seconds.
 
     For a few seconds after a pod starts to stop, clients still send: the endpoint's removal has to reach every node.
     """
-    had_traffic = server.readiness.verdict().ready
     server.readiness.drain()
-    time.sleep(number(environ, "LAMPLIGHTER_DRAIN_DELAY_S", 5) if had_traffic else 0)
+    time.sleep(delay)
     while server.busy() and time.monotonic() < deadline:
         time.sleep(0.1)
 
 
 def run(environ: Mapping[str, str], stop: StopRequest, scratch: Path) -> int:
     """Serve until a stop signal (returns 0), or until TorchServe or the model's workers fail for good."""
-    settings = torchserve_config.settings(environ)
+    settings = torchserve_config.settings(environ, processors.usable(), memory.limit())
+    delay = number(environ, "LAMPLIGHTER_DRAIN_DELAY_S", 5)
     try:
         server = Server(settings, environ)
     except mar.InvalidArchiveError as error:
         return termination.fail(environ, PROGRAM, INVALID_ARCHIVE, "InvalidArchive", str(error))
     process = server.start(scratch)
+    stop.notify(lambda _: server.readiness.drain())  # at once, whatever this thread is doing
     probes.serve(server.readiness)
-    was_ready = False
-    while process.poll() is None and not stop():
-        server.observe()
-        verdict = server.readiness.verdict()
-        if verdict.ready != was_ready:
-            was_ready = verdict.ready
-            say(f"{verdict.reason}: {verdict.message}")
-        if hopeless := server.readiness.hopeless():
-            _end(process)
-            return termination.fail(
-                environ, PROGRAM, WORKER_FAILED, hopeless.reason, hopeless.message, server.last_lines()
-            )
-        time.sleep(POLL)
-    if not stop():
+    hopeless, served = watch(server, process, stop)
+    if process.poll() is None:
+        drain(server, delay if served else 0, time.monotonic() + delay + settings.response_timeout_s)
+        _end(process)
+    elif not stop():
         code = exit_status(process.returncode)
         sentence = f"TorchServe ended by itself with code {code}"
         return termination.fail(environ, PROGRAM, SERVER_FAILED, "ServerFailed", sentence, server.last_lines())
-    drain(server, environ, time.monotonic() + settings.response_timeout_s)
-    _end(process)
+    if hopeless is not None and not stop():
+        return termination.fail(environ, PROGRAM, WORKER_FAILED, hopeless.reason, hopeless.message, server.last_lines())
     say("stopped")
     return 0
+
+
+def watch(server: Server, process: "subprocess.Popen[bytes]", stop: StopRequest) -> tuple[Verdict | None, bool]:
+    """Look at the server until it ends, is beyond hope (the verdict says why) or is to stop.
+
+    Also returns whether it was ever ready: nobody sends requests to a pod that never was.
+    """
+    served, before = False, False
+    while process.poll() is None and not stop():
+        server.observe()
+        verdict = server.readiness.verdict()
+        served = served or verdict.ready
+        if verdict.ready != before:
+            before = verdict.ready
+            say(f"{verdict.reason}: {verdict.message}")
+        if hopeless := server.readiness.hopeless(time.monotonic()):
+            say(f"{hopeless.reason}: {hopeless.message}; no new requests")
+            return hopeless, served
+        time.sleep(POLL)
+    return None, served
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

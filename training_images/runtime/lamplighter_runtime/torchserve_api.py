@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 from lamplighter_runtime.torchserve_config import INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT
 from lamplighter_runtime.tracebacks import Raised
@@ -12,9 +13,16 @@ from lamplighter_runtime.tracebacks import Raised
 READY = "READY"
 _RECEIVED = re.compile(r"^ts_inference_requests_total\{[^}]*\} ([0-9.eE+]+)$", re.MULTILINE)
 # The patterns of torchserve_config.LOGGING.
-_MODEL = re.compile(r"^\[(W-\d+-[^\]]*)\] (.*)$")
-_PREDICTION = re.compile(r'^\[access\] \S+ "(?:POST|PUT|GET) /predictions/([^/? ]+)')
+_MODEL = re.compile(r"^\[W-(\d+)-[^\]]*\] (.*)$")
+_THREAD = re.compile(r" \[W-(\d+)-")
 _PER_REQUEST = "Backend received inference at:"
+# The paths that become a prediction of a model, and TorchServe's answer when it has no such model or version: no job.
+_REST = (
+    r'"(?:GET|POST|PUT|OPTIONS) /(?:(?:predictions|explanations)/{model}[/? ]|v[12]/models/{model}[/:]'
+    r"|models/{model}/invoke|{model}/predict|invocations)"
+)
+_GRPC = r'"gRPC \S+/(?:Predictions|StreamPredictions2?|ModelInfer) '
+_NOT_FOUND = r'.*HTTP/\d\.\d" 404 '
 # What the worker raises for itself after it has logged the handler's exception.
 _WORKERS_OWN = re.compile(r"^RuntimeError: \d{3} - ")
 # After a handler's failed import TorchServe looks for one of its own by that name, and fails with this instead.
@@ -44,7 +52,7 @@ class ModelState:
     """The workers and the queue of the served model."""
 
     workers: int
-    ready: int
+    ready: frozenset[str]  # the ids of the workers that answer
     queued: int
 
 
@@ -54,49 +62,58 @@ class Kind(Enum):
     SERVER = "server"
     MODEL = "model"  # written by the user's handler or its worker
     PREDICTION = "prediction"  # a prediction was answered
+    BATCH = "batch"  # a worker was given requests to predict
     ACCESS = "access"
     LOAD_FAILED = "load failed"  # a worker ended before it could serve
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """A parsed line; `source` is the worker's thread for Kind.MODEL."""
+    """A parsed line; `worker` is the id of the worker that wrote it or that it is about, where there is one."""
 
     kind: Kind
     text: str
-    source: str = ""
+    worker: str = ""
 
 
 def parse_log(line: str, model: str) -> LogLine:
     """Tell what a line of TorchServe's output is about; `model` is the one that is served."""
     if line.startswith("[access] "):
-        match = _PREDICTION.match(line)
-        return LogLine(Kind.PREDICTION if match and match.group(1) == model else Kind.ACCESS, line)
+        return LogLine(Kind.PREDICTION if _answers(model).match(line) else Kind.ACCESS, line)
     if match := _MODEL.match(line):
-        if match.group(2).startswith(_PER_REQUEST):
-            return LogLine(Kind.ACCESS, line)
-        return LogLine(Kind.MODEL, match.group(2), match.group(1))
+        kind = Kind.BATCH if match.group(2).startswith(_PER_REQUEST) else Kind.MODEL
+        return LogLine(kind, match.group(2), match.group(1))
     if any(mark in line for mark in _LOAD_FAILED):
-        return LogLine(Kind.LOAD_FAILED, line)
+        thread = _THREAD.search(line)
+        return LogLine(Kind.LOAD_FAILED, line, thread.group(1) if thread else "")
     return LogLine(Kind.SERVER, line)
+
+
+@cache
+def _answers(model: str) -> re.Pattern[str]:
+    """The access lines of predictions that were counted as received: over REST by any of its paths, or over gRPC."""
+    rest = _REST.format(model=re.escape(model))
+    return re.compile(rf"^\[access\] \S+ (?:(?!{_NOT_FOUND}){rest}|{_GRPC})")
 
 
 def handler_error(raised: Raised) -> str:
     """Return the exception that the author of the handler can do something about; empty when it is none of theirs."""
     if _WORKERS_OWN.match(raised.text):
         return ""
-    return raised.first if raised.first and _MASKING in raised.text else raised.text
+    if raised.first and _MASKING in raised.text:
+        return raised.first
+    return f"{raised.text} ({raised.where})" if raised.where else raised.text
 
 
 def parse_model(body: bytes) -> ModelState:
     """Read the management API's description of a model; Unavailable when it is not one."""
     try:
         description = json.loads(body)[0]
-        statuses = [worker["status"] for worker in description["workers"]]
+        workers = {str(worker["id"]): worker["status"] for worker in description["workers"]}
         queued = int(description.get("jobQueueStatus", {}).get("pendingRequests", 0))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Unavailable(f"the management API answered something else than a model: {error}") from error
-    return ModelState(len(statuses), statuses.count(READY), queued)
+    return ModelState(len(workers), frozenset(worker for worker, status in workers.items() if status == READY), queued)
 
 
 def parse_received(metrics: str) -> int:

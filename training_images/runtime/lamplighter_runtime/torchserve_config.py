@@ -13,12 +13,16 @@ from lamplighter_runtime.environment import ConfigurationError, number, required
 INFERENCE_PORT = 8080
 MANAGEMENT_PORT = 8081
 METRICS_PORT = 8082
+GRPC_PORT = 7070
+GRPC_MANAGEMENT_PORT = 7071
+_MIB = 1 << 20
 
-# What torchserve_api.py reads: the level shows failed loads, the patterns tell a handler's lines from the server's.
+# What torchserve_api.py reads: the level shows failed loads, the patterns tell a handler's lines from the server's,
+# and the thread's name tells of which worker a line is.
 LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
 <Configuration>
   <Appenders>
-    <Console name="server" target="SYSTEM_OUT"><PatternLayout pattern="%d{ISO8601} [%-5p] %c{1} - %m%n"/></Console>
+    <Console name="server" target="SYSTEM_OUT"><PatternLayout pattern="%d{ISO8601} [%-5p] [%t] %c{1} - %m%n"/></Console>
     <Console name="model" target="SYSTEM_OUT"><PatternLayout pattern="[%t] %m%n"/></Console>
     <Console name="access" target="SYSTEM_OUT"><PatternLayout pattern="[access] %m%n"/></Console>
   </Appenders>
@@ -45,6 +49,10 @@ class Settings:
     max_batch_delay_ms: int
     job_queue_size: int
     response_timeout_s: int
+    warmup: int  # predictions of the example that each worker makes before requests may come
+    processors: int
+    gpus: int
+    memory: int | None  # bytes that the container may use; None without a limit
     extra: tuple[tuple[str, str], ...]
 
     @property
@@ -52,13 +60,32 @@ class Settings:
         """Where lamplighter-fetch left the model."""
         return self.store / f"{self.model}.mar"
 
+    @property
+    def frontend_threads(self) -> int:
+        """Threads of the frontend: it only passes on what the workers compute, and must not crowd them out."""
+        return max(2, min(self.processors, self.workers + 1))
 
-def settings(environ: Mapping[str, str]) -> Settings:
-    """Read the operator's variables; ConfigurationError names the one that is wrong."""
+    @property
+    def heap_mib(self) -> int:
+        """The largest Java heap: an eighth of the memory, for most of it is the workers'; enough for its queue."""
+        share = 512 if self.memory is None else self.memory // 8 // _MIB
+        return min(max(share, 96), 1024)
+
+
+def settings(environ: Mapping[str, str], processors: int = 1, memory: int | None = None) -> Settings:
+    """Read the operator's variables; ConfigurationError names the one that is wrong.
+
+    `processors` and `memory` (bytes) are what the container sees: a CPU request is not among it, so the operator tells
+    how many processors are meant.
+    """
     return Settings(
         model=required(environ, "LAMPLIGHTER_MODEL_NAME"),
         store=Path(required(environ, "LAMPLIGHTER_MODEL_STORE")),
         workers=number(environ, "LAMPLIGHTER_WORKERS", 1, minimum=1),
+        warmup=number(environ, "LAMPLIGHTER_WARMUP", 1),
+        processors=min(processors, number(environ, "LAMPLIGHTER_PROCESSORS", processors, minimum=1)),
+        gpus=number(environ, "LAMPLIGHTER_GPUS", 0),
+        memory=memory,
         batch_size=number(environ, "LAMPLIGHTER_BATCH_SIZE", 1, minimum=1),
         max_batch_delay_ms=number(environ, "LAMPLIGHTER_MAX_BATCH_DELAY_MS", 50),
         job_queue_size=number(environ, "LAMPLIGHTER_JOB_QUEUE_SIZE", 100, minimum=1),
@@ -82,8 +109,10 @@ def _own(chosen: Settings, version: str) -> dict[str, str]:
         # Whoever reaches the management API can load any code: it stays on the loopback.
         "management_address": f"http://127.0.0.1:{MANAGEMENT_PORT}",
         "metrics_address": f"http://0.0.0.0:{METRICS_PORT}",
-        "grpc_inference_address": "127.0.0.1",
+        "grpc_inference_address": "0.0.0.0",  # noqa: S104 - clients come from other pods
+        "grpc_inference_port": str(GRPC_PORT),
         "grpc_management_address": "127.0.0.1",
+        "grpc_management_port": str(GRPC_MANAGEMENT_PORT),
         "model_store": str(chosen.store),
         "load_models": f"{chosen.model}={chosen.archive.name}",
         "models": json.dumps({chosen.model: {version: model}}),
@@ -101,13 +130,21 @@ def _own(chosen: Settings, version: str) -> dict[str, str]:
     }
 
 
-# Settings that the user may change by naming them; the rest of ours are refused.
-DEFAULTS = {
-    # It would start a Python process every minute to report the node's figures, not the pod's.
-    "disable_system_metrics": "true",
-    "default_startup_timeout": "300",
-}
-OWNED = frozenset(_own(Settings("m", Path("/"), 1, 1, 1, 1, 1, ()), "1.0"))
+def _defaults(chosen: Settings) -> dict[str, str]:
+    """Settings that the user may change by naming them; the rest of ours are refused."""
+    threads = str(chosen.frontend_threads)
+    return {
+        # Without a number TorchServe takes every GPU that it sees, and twice the JVM's processors as threads.
+        "number_of_gpu": str(chosen.gpus),
+        "number_of_netty_threads": threads,
+        "netty_client_threads": threads,
+        # It would start a Python process every minute to report the node's figures, not the pod's.
+        "disable_system_metrics": "true",
+        "default_startup_timeout": "300",
+    }
+
+
+OWNED = frozenset(_own(Settings("m", Path("/"), 1, 1, 1, 1, 1, 1, 1, 0, None, ()), "1.0"))
 
 
 def extra_lines(text: str) -> tuple[tuple[str, str], ...]:
@@ -130,7 +167,8 @@ def extra_lines(text: str) -> tuple[tuple[str, str], ...]:
 
 def properties(chosen: Settings, version: str) -> str:
     """Return config.properties; ours come last, and of two equal keys the last counts."""
-    lines = {**DEFAULTS, **{key: value for key, value in chosen.extra if key != "vmargs"}, **_own(chosen, version)}
+    users = {key: value for key, value in chosen.extra if key != "vmargs"}
+    lines = {**_defaults(chosen), **users, **_own(chosen, version)}
     return "".join(f"{key}={value}\n" for key, value in lines.items())
 
 
@@ -142,12 +180,15 @@ def command(chosen: Settings, scratch: Path, environ: Mapping[str, str]) -> list
     java_home = environ.get("JAVA_HOME")
     home = _package_home()
     # Measured on 2 cores: with the quick compiler alone the frontend starts sooner, answers as many requests a second,
-    # and takes 100 MB less. Netty sizes itself by processors, and without a CPU limit a pod sees all of its node's.
+    # and takes 100 MB less. gRPC's Netty sizes itself by processors, and without a CPU limit a pod sees all of its
+    # node's; the heap and the buffers beside it would each take up to a quarter of the memory.
     virtual_machine = [
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
         "-Xms32m",
-        f"-XX:ActiveProcessorCount={chosen.workers + 1}",
+        f"-Xmx{chosen.heap_mib}m",
+        f"-XX:MaxDirectMemorySize={chosen.heap_mib}m",
+        f"-XX:ActiveProcessorCount={chosen.frontend_threads}",
     ]
     for key, value in chosen.extra:
         virtual_machine += shlex.split(value) if key == "vmargs" else []
@@ -177,9 +218,12 @@ def prepare(chosen: Settings, version: str, scratch: Path) -> None:
     (scratch / "log4j2.xml").write_text(LOGGING, encoding="utf-8")
 
 
-def worker_environment(chosen: Settings, environ: Mapping[str, str], processors: int) -> dict[str, str]:
-    """Return the environment of TorchServe and its workers: the processors are shared out among the workers."""
-    threads = str(max(1, processors // chosen.workers))
+def worker_environment(chosen: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of TorchServe and its workers: the processors are shared out among the workers.
+
+    torch and the libraries beneath it (OpenMP, MKL, OpenBLAS) take their number of threads from OMP_NUM_THREADS.
+    """
+    threads = str(max(1, chosen.processors // chosen.workers))
     return {"OMP_NUM_THREADS": threads, **environ}
 
 

@@ -1,24 +1,27 @@
 """Finding Python exceptions in a stream of log lines, several processes mixed."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 HEADER = "Traceback (most recent call last):"
 CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
 # torch.distributed marks the lines of an uncaught exception with the rank it happened in.
 _RANK = re.compile(r"^\[rank(\d+)\]: ?")
+_FRAME = re.compile(r'^ +File "(?:[^"]*/)?([^"/]+)", (line \d+, in .+)$')
 
 
 @dataclass(frozen=True)
 class Raised:
     """One exception as a traceback printed it: `ValueError: boom`, and the rank when the line said one.
 
-    `first` is the exception that a chain began with ("During handling of the above exception ..."), else None.
+    `first` is the exception that a chain began with ("During handling of the above exception ..."), else None;
+    `where` is the innermost frame, `handler.py, line 7, in handle`, empty when the traceback shows none.
     """
 
     text: str
     rank: int | None
     first: str | None = None
+    where: str = field(default="", compare=False)
 
 
 class TracebackFinder:
@@ -27,7 +30,7 @@ class TracebackFinder:
     def __init__(self, keep: int = 64) -> None:
         """Keep at most `keep` exceptions, the newest."""
         self._keep = keep
-        self._open: set[int | None] = set()
+        self._open: dict[int | None, str] = {}  # with the newest frame
         self._chained: set[int | None] = set()
         self.found: list[Raised] = []
 
@@ -40,21 +43,24 @@ class TracebackFinder:
             self._chained.add(rank)
             return None
         if text.rstrip() == HEADER:
-            self._open.add(rank)
+            self._open[rank] = ""
             return None
-        if rank not in self._open or not text or text[0].isspace():
+        if rank not in self._open:
             return None
-        self._open.discard(rank)
-        return self._record(text, rank)
+        if not text or text[0].isspace():
+            if frame := _FRAME.match(text):
+                self._open[rank] = f"{frame.group(1)}, {frame.group(2)}"
+            return None
+        return self._record(text, rank, self._open.pop(rank))
 
-    def _record(self, text: str, rank: int | None) -> Raised:
-        raised = Raised(text, rank)
+    def _record(self, text: str, rank: int | None, where: str) -> Raised:
+        raised = Raised(text, rank, where=where)
         if rank in self._chained:
             self._chained.discard(rank)
             if previous := self._latest(rank):
                 # The last link of a chain is what ended the process.
                 self.found = [other for other in self.found if other is not previous]
-                raised = Raised(text, rank, previous.first or previous.text)
+                raised = Raised(text, rank, previous.first or previous.text, where)
         self.found = [*self.found, raised][-self._keep :]
         return raised
 

@@ -1,0 +1,115 @@
+"""What has to exist for a status: revisions with their pods and Services, the router, and what it is told. Pure."""
+
+import math
+from dataclasses import dataclass, field
+
+from lamplighter.api.deployment import DeploymentStatus
+from lamplighter.core.naming import CONFIG
+from lamplighter.core.objects import Obj, annotations
+from lamplighter.deployment import revision, router, split, workload
+from lamplighter.deployment.course import Course
+from lamplighter.deployment.observe import existing
+from lamplighter.deployment.revision import Revision
+from lamplighter.deployment.split import Routers
+from lamplighter.deployment.traffic import Traffic
+from lamplighter.deployment.view import DeploymentView
+
+
+@dataclass
+class Work:
+    """Objects to create and partial objects to merge. ``revisions`` come before everything else."""
+
+    revisions: list[Obj] = field(default_factory=list)
+    create: list[Obj] = field(default_factory=list)
+    patch: list[Obj] = field(default_factory=list)
+
+
+def needed(
+    view: DeploymentView, draft: DeploymentStatus, way: Course, routers: Routers, newest: Revision | None
+) -> Work:
+    """What is missing or differs. ``newest``: the revision to be frozen if it is not yet."""
+    work = Work()
+    if newest is not None and revision.find(view.snapshot, newest.name) is None:
+        work.revisions.append(revision.freeze(view.snapshot, newest))
+    for name, size in _sizes(view, draft, way).items():
+        found = newest if newest is not None and newest.name == name else revision.find(view.snapshot, name)
+        if found is not None:
+            _sustain(view, found, size, work)
+    if draft.stable is not None or draft.candidate is not None:
+        _route(view, draft, routers, work)
+    return work
+
+
+def _sizes(view: DeploymentView, draft: DeploymentStatus, way: Course) -> dict[str, int]:
+    """How many pods each revision is to have; one that is going keeps what it has."""
+    sizes: dict[str, int] = {}
+    stable, candidate = draft.stable, draft.candidate
+    if stable is not None:
+        makes_room = way.alone and candidate is not None and (candidate.weight > 0 or not draft.paused)
+        sizes[stable.revision] = 0 if makes_room else view.replicas
+    if candidate is None:
+        return sizes
+    if way.alone and stable is not None and existing(view.snapshot, stable.revision):
+        return sizes
+    in_effect = view.status.candidate.weight if view.status.candidate else 0
+    carrying = math.ceil(view.replicas * max(candidate.weight, in_effect) / 100)
+    alone = way.alone or stable is None
+    sizes[candidate.revision] = view.replicas if alone else max(carrying, way.size(candidate.step, view.replicas))
+    return sizes
+
+
+def _sustain(view: DeploymentView, wanted: Revision, size: int, work: Work) -> None:
+    """See to it that a revision has its Service, and its Deployment of this size."""
+    name = revision.object_name(view.snapshot.name, wanted.name)
+    found = view.snapshot.owned("Deployment", name)
+    if found is None:
+        work.create.append(workload.deployment(view.snapshot, wanted, size, view.options.torchserve_image))
+    elif found["spec"].get("replicas") != size:
+        work.patch.append(workload.scale(found, size))
+    if view.snapshot.owned("Service", name) is None:
+        work.create.append(router.headless(view.snapshot, wanted.name))
+
+
+def _route(view: DeploymentView, draft: DeploymentStatus, routers: Routers, work: Work) -> None:
+    """See to it that the router stands, has its configuration, and gets the requests."""
+    snapshot, wanted = view.snapshot, split.traffic(view, draft)
+    _configure(view, draft, wanted, work)
+    _stand(view, draft, work)
+    if wanted.preview is not None and snapshot.owned("Service", f"{snapshot.name}-preview") is None:
+        work.create.append(router.preview_service(snapshot))
+    service, public = snapshot.owned("Service", snapshot.name), router.service(snapshot)
+    if service is None:
+        work.create.append(public)
+    elif service["spec"].get("selector") != public["spec"]["selector"]:
+        if routers.verified:  # until then it selects the pods of a revision, as the version without routers had it
+            work.patch.append(workload.repoint(service, public))
+        return
+    if snapshot.owned("NetworkPolicy", snapshot.name) is None:
+        work.create.append(router.network_policy(snapshot))
+
+
+def _stand(view: DeploymentView, draft: DeploymentStatus, work: Work) -> None:
+    """The router's pods, of the number that the spec asks for."""
+    spec, image = view.spec.router, view.options.router_image
+    found = view.snapshot.owned("Deployment", router.deployment_name(view.snapshot, spec))
+    if found is None:
+        options, version = split.options(view, draft), split.version(view, draft)
+        work.create.append(router.deployment(view.snapshot, spec, options, image, version))
+    elif found["spec"].get("replicas") != spec.replicas:
+        work.patch.append(workload.scale(found, spec.replicas))
+    for budget in (router.disruption_budget(view.snapshot), workload.disruption_budget(view.snapshot)):
+        if view.snapshot.owned("PodDisruptionBudget", budget["metadata"]["name"]) is None:
+            work.create.append(budget)
+
+
+def _configure(view: DeploymentView, draft: DeploymentStatus, wanted: Traffic, work: Work) -> None:
+    """Write the configuration down, and have the kubelets bring it to the router pods at once."""
+    options, version = split.options(view, draft), split.version(view, draft)
+    found = view.snapshot.owned("ConfigMap", router.router_name(view.snapshot.name))
+    if found is None:
+        work.create.append(router.config_map(view.snapshot, wanted, options))
+    elif annotations(found).get(CONFIG) != version:
+        work.patch.append(router.configure(found, wanted, options))
+    for pod in router.pods(view.snapshot):
+        if annotations(pod).get(CONFIG) != version and "deletionTimestamp" not in pod["metadata"]:
+            work.patch.append(router.kick(pod, version))

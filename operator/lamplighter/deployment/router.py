@@ -1,0 +1,244 @@
+"""What carries requests to the revisions: router pods, their configuration, and the Services in front and behind."""
+
+import math
+from typing import Any
+
+from lamplighter.api.router import Router
+from lamplighter.core.naming import COMPONENT, CONFIG, OWNER_LABEL, REVISION, ROUTER, child, child_labels, digest
+from lamplighter.core.objects import Obj
+from lamplighter.core.plan import Snapshot
+from lamplighter.core.podtemplate import override
+from lamplighter.deployment.clusters import GRPC_INFERENCE
+from lamplighter.deployment.envoy import PREVIEW_PORT, PUBLIC_PORT, STATUS_PORT, files, version
+from lamplighter.deployment.listeners import FOLDER
+from lamplighter.deployment.revision import object_name
+from lamplighter.deployment.torchserve import HEALTH, INFERENCE, METRICS
+from lamplighter.deployment.traffic import Options, Traffic
+
+_COMPONENT = "router"
+DRAIN_SECONDS = 5
+"""How long a router that was told to stop still takes new requests: until no kube-proxy sends it any."""
+_STOP_SECONDS = 10
+_USER = 1000
+_PORTS = {"http": PUBLIC_PORT, "preview": PREVIEW_PORT, "status": STATUS_PORT}
+
+
+def router_name(name: str) -> str:
+    """Name of the router's ConfigMap and PodDisruptionBudget."""
+    return f"{name}-{_COMPONENT}"
+
+
+def selector(snapshot: Snapshot) -> dict[str, str]:
+    """Labels that select the router's pods."""
+    return {OWNER_LABEL["ModelDeployment"]: snapshot.name, COMPONENT: _COMPONENT}
+
+
+def host(snapshot: Snapshot, revision: str) -> str:
+    """The name under which routers look up a revision's pods. It is short, so that the first search domain has it."""
+    return object_name(snapshot.name, revision)
+
+
+def config_map(snapshot: Snapshot, traffic: Traffic, options: Options) -> Obj:
+    """What the routers are to do now."""
+    made = _child(snapshot, "v1", "ConfigMap", router_name(snapshot.name), data=files(traffic, options))
+    made["metadata"]["annotations"] = {CONFIG: version(traffic, options)}
+    return made
+
+
+def configure(config_map: Obj, traffic: Traffic, options: Options) -> Obj:
+    """The patch that makes a ConfigMap tell the routers this, and nothing else."""
+    strange = dict.fromkeys(config_map.get("data") or {})  # null removes a key that a merge would leave
+    return _patch(config_map, {CONFIG: version(traffic, options)}, data=strange | files(traffic, options))
+
+
+def kick(pod: Obj, version: str) -> Obj:
+    """The patch that makes the kubelet bring a pod its ConfigMap at once: it looks when the pod changes."""
+    return _patch(pod, {CONFIG: version})
+
+
+def pods(snapshot: Snapshot) -> list[Obj]:
+    """All router pods."""
+    return snapshot.all_owned("Pod", **{COMPONENT: _COMPONENT})
+
+
+def deployments(snapshot: Snapshot) -> list[Obj]:
+    """All Deployments of router pods: more than one while other pods take over."""
+    return snapshot.all_owned("Deployment", **{COMPONENT: _COMPONENT})
+
+
+def deployment_name(snapshot: Snapshot, router: Router) -> str:
+    """Name of the Deployment that the spec asks for: by what its pods depend on."""
+    return f"{router_name(snapshot.name)}-{_mark(router)}"
+
+
+def deployment(snapshot: Snapshot, router: Router, options: Options, default_image: str, version: str) -> Obj:
+    """The router's Deployment. Traffic is not in it: its pods stay when a weight changes.
+
+    ``version``: of the configuration that its pods find when they start.
+    Its pod template never changes: where the user wants other pods, another Deployment takes over.
+    """
+    mark = {ROUTER: _mark(router)}
+    pod = override(_pod(snapshot, router, options, default_image), router.template)
+    pod["metadata"]["labels"] |= mark
+    # Pods of now need no kick; those that come later have another version to be told of, or none.
+    pod["metadata"]["annotations"] = {**pod["metadata"].get("annotations", {}), CONFIG: version}
+    return child(
+        snapshot.obj,
+        "apps/v1",
+        "Deployment",
+        deployment_name(snapshot, router),
+        _labels(snapshot) | mark,
+        spec={
+            "replicas": router.replicas,
+            "revisionHistoryLimit": 0,
+            "selector": {"matchLabels": selector(snapshot) | mark},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": pod,
+        },
+    )
+
+
+def service(snapshot: Snapshot) -> Obj:
+    """The Service that people send requests to. Both ports take both protocols: each is where a client looks for it."""
+    ports = [_port("http", 80, PUBLIC_PORT), _port("grpc", GRPC_INFERENCE, PUBLIC_PORT)]
+    return _child(snapshot, "v1", "Service", snapshot.name, spec={"selector": selector(snapshot), "ports": ports})
+
+
+def preview_service(snapshot: Snapshot) -> Obj:
+    """The Service that reaches the revision under preview, and no other."""
+    ports = [_port("http", 80, PREVIEW_PORT), _port("grpc", GRPC_INFERENCE, PREVIEW_PORT)]
+    spec = {"selector": selector(snapshot), "ports": ports}
+    return _child(snapshot, "v1", "Service", f"{snapshot.name}-preview", spec=spec)
+
+
+def disruption_budget(snapshot: Snapshot) -> Obj:
+    """Routers are evicted one after the other."""
+    spec = {"maxUnavailable": 1, "selector": {"matchLabels": selector(snapshot)}}
+    return _child(snapshot, "policy/v1", "PodDisruptionBudget", router_name(snapshot.name), spec=spec)
+
+
+def network_policy(snapshot: Snapshot) -> Obj:
+    """Models are reached through the routers alone, for TorchServe asks nobody who they are; metrics are open."""
+    models = {
+        "matchLabels": {OWNER_LABEL["ModelDeployment"]: snapshot.name},
+        "matchExpressions": [{"key": REVISION, "operator": "Exists"}],
+    }
+    ingress = [
+        {
+            "from": [{"podSelector": {"matchLabels": selector(snapshot)}}],
+            "ports": [{"protocol": "TCP", "port": port} for port in (INFERENCE, GRPC_INFERENCE, HEALTH)],
+        },
+        {"ports": [{"protocol": "TCP", "port": METRICS}]},
+    ]
+    spec = {"podSelector": models, "policyTypes": ["Ingress"], "ingress": ingress}
+    labels = child_labels(snapshot.obj)
+    return child(snapshot.obj, "networking.k8s.io/v1", "NetworkPolicy", snapshot.name, labels, spec=spec)
+
+
+def headless(snapshot: Snapshot, revision: str) -> Obj:
+    """The Service whose addresses are the ready pods of a revision. A kube-proxy in between would hide them."""
+    return child(
+        snapshot.obj,
+        "v1",
+        "Service",
+        object_name(snapshot.name, revision),
+        child_labels(snapshot.obj, **{REVISION: revision}),
+        spec={
+            "clusterIP": "None",
+            "publishNotReadyAddresses": False,
+            "selector": {OWNER_LABEL["ModelDeployment"]: snapshot.name, REVISION: revision},
+            "ports": [_port("http", INFERENCE, INFERENCE), _port("grpc", GRPC_INFERENCE, GRPC_INFERENCE)],
+        },
+    )
+
+
+def _mark(router: Router) -> str:
+    return digest(router.model_dump(mode="json", exclude_defaults=True, include={"image", "resources", "template"}))
+
+
+def _pod(snapshot: Snapshot, router: Router, options: Options, default_image: str) -> Obj:
+    patience = math.ceil(options.timeout)
+    envoy = {
+        "name": _COMPONENT,
+        "image": router.image or default_image,
+        "args": ["--concurrency", "$(LAMPLIGHTER_CONCURRENCY)", "--log-level", "$(LAMPLIGHTER_LOG_LEVEL)"],
+        "env": [
+            {"name": "LAMPLIGHTER_CONCURRENCY", "value": "2"},
+            {"name": "LAMPLIGHTER_LOG_LEVEL", "value": "warning"},
+            {"name": "LAMPLIGHTER_DRAIN_DELAY_S", "value": str(DRAIN_SECONDS)},
+            {"name": "LAMPLIGHTER_DRAIN_LIMIT_S", "value": str(patience)},
+        ],
+        "ports": [{"name": name, "containerPort": port} for name, port in _PORTS.items()],
+        "resources": router.resources.model_dump(),
+        "readinessProbe": {
+            "httpGet": {"path": "/ready", "port": STATUS_PORT},
+            "periodSeconds": 2,
+            "timeoutSeconds": 3,
+            "failureThreshold": 2,
+        },
+        "livenessProbe": {"tcpSocket": {"port": STATUS_PORT}, "periodSeconds": 10, "failureThreshold": 6},
+        "lifecycle": {"preStop": {"exec": {"command": ["lamplighter-router-drain"]}}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [
+            {"name": "config", "mountPath": FOLDER, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 (a volume of the pod's own)
+        ],
+    }
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": selector(snapshot)},
+    }
+    return {
+        "metadata": {"labels": _labels(snapshot)},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": DRAIN_SECONDS + patience + _STOP_SECONDS,
+            "topologySpreadConstraints": [spread],
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": _USER,
+                "runAsGroup": _USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [envoy],
+            "volumes": [
+                {"name": "config", "configMap": {"name": router_name(snapshot.name)}},
+                {"name": "tmp", "emptyDir": {}},
+            ],
+        },
+    }
+
+
+def _labels(snapshot: Snapshot) -> dict[str, str]:
+    return child_labels(snapshot.obj, **{COMPONENT: _COMPONENT})
+
+
+def _child(snapshot: Snapshot, api_version: str, kind: str, name: str, **body: Any) -> Obj:
+    return child(snapshot.obj, api_version, kind, name, _labels(snapshot), **body)
+
+
+def _port(name: str, port: int, target: int) -> Obj:
+    return {"name": name, "port": port, "targetPort": target}
+
+
+def _patch(obj: Obj, annotations: dict[str, str], **body: Any) -> Obj:
+    meta = obj["metadata"]
+    return {
+        "apiVersion": obj["apiVersion"],
+        "kind": obj["kind"],
+        "metadata": {
+            "name": meta["name"],
+            "namespace": meta["namespace"],
+            "uid": meta["uid"],
+            "annotations": annotations,
+        },
+        **body,
+    }

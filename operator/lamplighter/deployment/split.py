@@ -1,0 +1,147 @@
+"""The split of the requests: what every router pod should do, and what each says that it does. Pure.
+
+A router pod tells which version of the configuration it follows, how many pods of each revision it finds healthy, and
+how many requests are under way. The engine asks it when a plan wants to know (see :func:`questions`).
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lamplighter.api.common import seconds
+from lamplighter.api.deployment import DeploymentStatus, Share
+from lamplighter.core.objects import Obj, Ref, moment
+from lamplighter.core.plan import READING, Snapshot
+from lamplighter.deployment import course, envoy, revision, router
+from lamplighter.deployment import traffic as forwarding
+from lamplighter.deployment.reading import Reading, reading
+from lamplighter.deployment.traffic import Backend, Options, Traffic
+from lamplighter.deployment.view import DeploymentView
+
+_GRACE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Routers:
+    """What the router pods said.
+
+    ``verified``: at least one is ready, and all that are ready follow the split that the status tells of.
+    ``nobody_else``: those that are being stopped, and may still have connections, follow it as well.
+    """
+
+    wanted: int
+    ready: int
+    verified: bool
+    nobody_else: bool
+    rejected: bool
+    readings: tuple[Reading, ...] = ()
+    leaving: tuple[Reading, ...] = ()
+
+    def healthy(self, name: str) -> int:
+        """How many pods of a revision every router pod finds healthy."""
+        return min((reading.healthy.get(name, 0) for reading in self.readings), default=0)
+
+    def active(self, name: str) -> int:
+        """How many requests a revision is answering now."""
+        return sum(reading.active.get(name, 0) for reading in (*self.readings, *self.leaving))
+
+
+def questions(snapshot: Snapshot) -> list[Ref]:
+    """The router pods that have to be asked."""
+    status = snapshot.obj.get("status") or {}
+    on_the_move = status.get("candidate") or status.get("retiring")
+    if not on_the_move and (status.get("router") or {}).get("verified"):
+        return []
+    return [
+        Ref(READING, snapshot.namespace, pod["metadata"]["name"])
+        for pod in router.pods(snapshot)
+        if _ready(pod) or _stopping(pod)
+    ]
+
+
+def traffic(view: DeploymentView, status: DeploymentStatus) -> Traffic:
+    """The split that a status asks for.
+
+    A revision is routed to no earlier than some of its pods are ready: routers have known it long enough by then.
+    """
+    stable, candidate = status.stable, status.candidate
+    active = [entry for entry in (stable, candidate) if entry is not None]
+    reachable = [entry.revision for entry in active if entry is stable or entry.ready_replicas]
+    present = [*(entry.revision for entry in active), *(entry.revision for entry in status.retiring)]
+    shown = reachable[-1:] if course.of(view.spec.strategy).preview else []
+    return Traffic(
+        backends=tuple(_backend(view, name) for name in dict.fromkeys(present)),
+        weights=tuple((entry.revision, entry.weight) for entry in active if entry.weight),
+        pins=tuple(reachable),
+        mirror=(candidate.revision, candidate.mirror) if candidate and candidate.mirror else None,
+        preview=shown[0] if shown else None,
+    )
+
+
+def options(view: DeploymentView, status: DeploymentStatus) -> Options:
+    """How requests are forwarded, by the spec and by what the revisions allow themselves."""
+    entries = [entry for entry in (status.stable, status.candidate, *status.retiring) if entry is not None]
+    found = [revision.find(view.snapshot, entry.revision) for entry in entries]
+    runtimes = [view.spec.runtime, *(one.runtime for one in found if one is not None)]
+    return forwarding.options(view.spec.router, [seconds(runtime.response_timeout) for runtime in runtimes])
+
+
+def version(view: DeploymentView, status: DeploymentStatus) -> str:
+    """The version of the configuration that a status asks for."""
+    return envoy.version(traffic(view, status), options(view, status))
+
+
+def look(view: DeploymentView) -> Routers:
+    """Compare what the router pods said with the split of the status that was read."""
+    pods = router.pods(view.snapshot)
+    ready = [pod for pod in pods if _ready(pod)]
+    stopping = [pod for pod in pods if _stopping(pod) and not _over(view, pod)]
+    wanted = version(view, view.status)
+    if not questions(view.snapshot):
+        known = view.status.router.verified and view.status.router.config == wanted
+        return Routers(view.spec.router.replicas, len(ready), known, known, False)
+    readings = tuple(_said(view, pod) for pod in ready)
+    leaving = tuple(_said(view, pod) for pod in stopping)
+    return Routers(
+        wanted=view.spec.router.replicas,
+        ready=len(ready),
+        verified=bool(ready) and all(said.version == wanted for said in readings) and len(ready) >= _counted(view),
+        nobody_else=all(said.version == wanted for said in leaving),
+        rejected=any(said.rejected and said.version != wanted for said in readings),
+        readings=readings,
+        leaving=leaving,
+    )
+
+
+def shares(traffic: Traffic) -> list[Share]:
+    """The split, as the status tells it."""
+    return [Share(revision=name, weight=weight) for name, weight in traffic.weights]
+
+
+def _backend(view: DeploymentView, name: str) -> Backend:
+    # Whether there are more pods than one is all that matters: another number must be no other configuration.
+    return Backend(name, router.host(view.snapshot, name), min(view.replicas, 2))
+
+
+def _counted(view: DeploymentView) -> int:
+    """How many ready router pods their Deployments count: a second witness, should we not know of one of them yet."""
+    found = router.deployments(view.snapshot)
+    return sum(int(deployment.get("status", {}).get("readyReplicas") or 0) for deployment in found)
+
+
+def _said(view: DeploymentView, pod: Obj) -> Reading:
+    return reading(view.snapshot.related.get((READING, pod["metadata"]["name"]), {}))
+
+
+def _ready(pod: Obj) -> bool:
+    entries = pod.get("status", {}).get("conditions") or ()
+    ready = any(entry["type"] == "Ready" and entry["status"] == "True" for entry in entries)
+    return ready and not _stopping(pod)
+
+
+def _stopping(pod: Obj) -> bool:
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def _over(view: DeploymentView, pod: Obj) -> bool:
+    """True for a pod that had all the time it was given to stop, as on a Node that is lost."""
+    return moment(pod["metadata"]["deletionTimestamp"]) + _GRACE < view.now

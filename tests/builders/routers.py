@@ -1,0 +1,74 @@
+"""Router pods that follow their ConfigMap, as the kubelet and Envoy make them do."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.builders.objects import Obj
+from tests.builders.pods import a_pod
+
+if TYPE_CHECKING:
+    from tests.builders.scene import Scene
+
+CONFIG = "lamplighter.dev/config"
+
+
+def routers_follow(scene: "Scene", active: dict[str, int] | None = None) -> None:
+    """Each Deployment of routers has its pods, and each pod follows the newest configuration and sees ready pods."""
+    for (kind, name), workload in list(scene.children.items()):
+        if kind == "Deployment" and "-router-" in name:
+            for index in range(workload["spec"]["replicas"]):
+                router_pod(scene, workload, index, active)
+            workload["status"] = {"readyReplicas": workload["spec"]["replicas"]}
+
+
+def router_pod(scene: "Scene", workload: Obj, index: int, active: dict[str, int] | None) -> None:
+    """A router pod is ready and says what it does."""
+    pod = a_pod(workload, index).ready().obj()
+    place = "Pod", pod["metadata"]["name"]
+    known = scene.children.get(place)
+    if known is None:
+        scene.having(pod)
+    scene.related["RouterReading", place[1]] = router_says(version(scene), ready_pods(scene), active)
+
+
+def router_says(version: str | None, healthy: dict[str, int], active: dict[str, int] | None = None) -> Obj:
+    """What a router pod answers at /status, in the words of Envoy."""
+    values: dict[str, Any] = {
+        "cluster_manager.cds.version_text": version,
+        "listener_manager.lds.version_text": version,
+        "http.public.rds.public.version_text": version,
+        "cluster_manager.warming_clusters": 0,
+        "listener_manager.total_listeners_warming": 0,
+    }
+    for revision, count in healthy.items():
+        values[f"cluster.rest-{revision}.membership_healthy"] = count
+    for revision, count in (active or {}).items():
+        values[f"cluster.rest-{revision}.upstream_rq_active"] = count
+    return {"stats": [{"name": name, "value": value} for name, value in values.items()]}
+
+
+def version(scene: "Scene") -> str | None:
+    """The version of the newest configuration."""
+    found = scene.children.get(("ConfigMap", f"{scene.obj['metadata']['name']}-router"))
+    return found["metadata"]["annotations"][CONFIG] if found else None
+
+
+def split_of(scene: "Scene") -> dict[str, int]:
+    """Percent of the requests by revision, as the newest configuration has it."""
+    return split_in(scene.child("ConfigMap", "digits-router"))
+
+
+def split_in(config_map: Obj) -> dict[str, int]:
+    """Percent of the requests by revision in a configuration."""
+    (public, *_) = json.loads(config_map["data"]["rds.json"])["resources"][0]["virtual_hosts"]
+    last = public["routes"][-1]["route"]["weighted_clusters"]["clusters"]
+    return {entry["name"].removeprefix("rest-"): entry["weight"] for entry in last}
+
+
+def ready_pods(scene: "Scene") -> dict[str, int]:
+    """How many pods of each revision are ready."""
+    return {
+        workload["metadata"]["labels"]["lamplighter.dev/revision"]: workload.get("status", {}).get("readyReplicas", 0)
+        for (kind, name), workload in scene.children.items()
+        if kind == "Deployment" and "-router-" not in name
+    }

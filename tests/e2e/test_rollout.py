@@ -1,0 +1,180 @@
+"""Every way in which a revision follows another, under load and under SIGKILLs of the operator: no request is lost."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.demo.cluster import OPERATOR_NAMESPACE, kubectl, wait_until
+from tests.e2e import operators
+from tests.e2e.load import Result, load
+from tests.e2e.world import PATIENCE, World
+
+PACKAGE = {"modelFile": "model.py", "handler": "handler.py", "example": "example.json"}
+STEPS = [{"weight": 20, "hold": "3s"}, {"weight": 50, "pause": True}]
+NAME = "net"
+
+
+@pytest.fixture(scope="module")
+def served(world: World) -> str:
+    """A deployment that serves: its name."""
+    world.train(NAME, args=["--epochs", "1"], package=PACKAGE)
+    world.succeeded(NAME)
+    world.deploy(
+        NAME,
+        model={"trainingRef": {"name": NAME}},
+        replicas=2,
+        resources={"requests": {"cpu": "50m", "memory": "256Mi"}},
+        router={"resources": {"requests": {"cpu": "20m", "memory": "96Mi"}}},
+    )
+    world.ready("modeldeployment", NAME, "Ready", status="True")
+    return NAME
+
+
+@pytest.fixture
+def attacked() -> Iterator[None]:
+    """The operator is killed again and again."""
+    with operators.under_attack(seed=7, between=(4.0, 10.0)):
+        yield
+
+
+def status(world: World) -> dict[str, Any]:
+    """The status of the deployment."""
+    found: dict[str, Any] = world.get("modeldeployment", NAME)["status"]
+    return found
+
+
+def revise(world: World, queue: int, **strategy: Any) -> str:
+    """Ask for a new revision that takes over by a strategy; gives the name of the old one."""
+    old: str = status(world)["stable"]["revision"]
+    world.patch("modeldeployment", NAME, strategy=None)
+    world.patch("modeldeployment", NAME, runtime={"jobQueueSize": queue}, strategy=strategy)
+    return old
+
+
+def state(world: World, reason: str) -> dict[str, Any]:
+    """Wait for a state of the newest spec; gives the status."""
+    world.ready("modeldeployment", NAME, reason)
+    return status(world)
+
+
+def settled(world: World) -> str:
+    """Wait until one revision serves and nothing else is there; gives its name."""
+
+    def there() -> str:
+        world.ready("modeldeployment", NAME, "Ready", status="True")
+        if status(world).get("retiring") or len(revisions(world)) != 1:
+            return ""
+        return str(status(world)["stable"]["revision"])
+
+    name: str = wait_until("one revision is left", there, PATIENCE)
+    return name
+
+
+def revisions(world: World) -> list[str]:
+    """The revisions that have pods."""
+    found = world.all("deployments", f"lamplighter.dev/deployment={NAME},lamplighter.dev/revision")
+    return [one["metadata"]["labels"]["lamplighter.dev/revision"] for one in found]
+
+
+def nothing_lost(result: Result) -> None:
+    """Every request was answered with 200."""
+    assert (result["lost"], result["asked"] > 100) == ({}, True), result
+
+
+def test_a_canary_goes_through_its_steps(world: World, served: str, attacked: None) -> None:
+    with load(world, served) as result:
+        old = revise(world, 201, canary={"steps": STEPS})
+        paused = state(world, "Paused")
+        assert (paused["stable"]["revision"], paused["candidate"]["weight"]) == (old, 50)
+        world.annotate("md", served, resume="go")
+        assert settled(world) == paused["candidate"]["revision"]
+    nothing_lost(result)
+    assert set(result["by"]) == {old, paused["candidate"]["revision"]}
+    story = world.kubectl("describe", "md", served)
+    assert "RolledOut" in story
+    assert f"revision {paused['candidate']['revision']} took over" in story
+
+
+def test_the_split_is_what_was_asked_for(world: World, served: str) -> None:
+    old = revise(world, 202, canary={"steps": [{"weight": 30, "pause": True}]})
+    new = state(world, "Paused")["candidate"]["revision"]
+    told = status(world)["router"]
+    assert (told["verified"], told["traffic"]) == (
+        True,
+        [{"revision": old, "weight": 70}, {"revision": new, "weight": 30}],
+    )
+    with load(world, served, rate=60) as result:
+        wait_until("a thousand requests", lambda: result.asked_by_now() >= 1000, PATIENCE)
+    nothing_lost(result)
+    spread = 4.5 * (0.3 * 0.7 / result["asked"]) ** 0.5
+    assert abs(result.share(new) - 0.3) < spread, result
+
+
+def test_an_abort_loses_nothing_and_stays(world: World, served: str, attacked: None) -> None:
+    before = status(world)
+    with load(world, served) as result:
+        world.annotate("md", served, abort=before["candidate"]["revision"])
+        aborted = state(world, "Aborted")
+        wait_until("the candidate is gone", lambda: revisions(world) == [before["stable"]["revision"]], PATIENCE)
+    nothing_lost(result)
+    assert aborted["history"][0]["outcome"] == "Aborted"
+    assert aborted["lastHandled"]["abort"] == before["candidate"]["revision"]
+
+
+def test_a_switch_is_previewed_and_undone(world: World, served: str, attacked: None) -> None:
+    with load(world, served) as result:
+        blue = revise(world, 203, blueGreen={"autoPromote": False, "keep": "60s"})
+        green = state(world, "Paused")["candidate"]["revision"]
+        with load(world, served, rate=5, connections=1, host=f"{served}-preview") as previewed:
+            wait_until("some requests", lambda: previewed.asked_by_now() >= 20, PATIENCE)
+        world.annotate("md", served, promote=green)
+        assert state(world, "Ready")["stable"]["revision"] == green
+        world.annotate("md", served, undo="it was better before")
+        wait_until("blue serves", lambda: status(world)["stable"]["revision"] == blue, PATIENCE)
+    nothing_lost(result)
+    assert set(previewed["by"]) == {green}
+
+
+def test_routers_and_pods_come_and_go(world: World, served: str) -> None:
+    with load(world, served) as result:
+        world.patch("modeldeployment", served, replicas=1)
+        wait_until("one pod serves", lambda: status(world)["replicas"] == 1, PATIENCE)
+        world.kubectl("delete", "pod", "-l", f"lamplighter.dev/deployment={served},lamplighter.dev/component=router")
+        world.patch("modeldeployment", served, replicas=2, router={"accessLog": True})
+        settled(world)
+    nothing_lost(result)
+
+
+def test_it_serves_on_while_the_operator_is_away(world: World, served: str) -> None:
+    scale = ("-n", OPERATOR_NAMESPACE, "scale", "deployment", "lamplighter-operator")
+    kubectl(*scale, "--replicas=0")
+    try:
+        wait_until("the operator is gone", lambda: not operators.pods(), PATIENCE)
+        with load(world, served) as result:
+            pods = world.all("pods", f"lamplighter.dev/deployment={served}")
+            world.kubectl("delete", "pod", pods[0]["metadata"]["name"], pods[-1]["metadata"]["name"])
+            wait_until("they are replaced", lambda: _all_ready(world), PATIENCE)
+        nothing_lost(result)
+    finally:
+        kubectl(*scale, "--replicas=2")
+
+
+def test_a_revision_that_never_comes_up_gets_no_request(world: World, served: str) -> None:
+    with load(world, served) as result:
+        old: str = status(world)["stable"]["revision"]
+        world.patch("modeldeployment", served, strategy=None, runtime={"image": "registry.invalid/x:1"})
+        broken = state(world, "ImagePullFailed")
+        assert (broken["candidate"]["weight"], broken["router"]["traffic"]) == (0, [{"revision": old, "weight": 100}])
+        world.patch("modeldeployment", served, runtime={"image": None})
+        settled(world)
+    nothing_lost(result)
+
+
+def _all_ready(world: World) -> bool:
+    pods = world.all("pods", f"lamplighter.dev/deployment={NAME}")
+    ready = [
+        pod
+        for pod in pods
+        if any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", ()))
+    ]
+    return len(pods) == len(ready) == 4

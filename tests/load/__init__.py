@@ -1,0 +1,1 @@
+"""A steady load on a served model, from inside the cluster."""

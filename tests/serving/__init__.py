@@ -1,0 +1,1 @@
+"""The torchserve image in real containers, as the operator's pods run it."""

@@ -1,0 +1,192 @@
+"""A canary goes through its steps, each only when the candidate can carry it and every router pod has it."""
+
+import pytest
+from tests.builders import Scene, a_deployment
+from tests.unit.deployment.scenes import (
+    candidate,
+    lagging,
+    only,
+    over,
+    ready,
+    serving,
+    stable,
+    weights,
+    workloads,
+)
+
+from lamplighter.core.objects import Obj
+
+STEPS: list[Obj] = [{"weight": 20, "hold": "60s"}, {"weight": 50, "hold": "60s"}]
+
+
+def rolling(*steps: Obj, replicas: int = 4, strategy: Obj | None = None) -> tuple[Scene, str, str]:
+    """A revision serves with four pods, and a second one begins its steps: the scene and both names."""
+    chosen = strategy or {"canary": {"steps": [*steps] or STEPS}}
+    scene = serving(a_deployment().replicas(replicas).spec(strategy=chosen))
+    old = only(scene)
+    scene.edit(runtime={"workers": 2}).settle()
+    (new,) = set(workloads(scene)) - {old}
+    return scene, old, new
+
+
+def stepping(*steps: Obj, replicas: int = 4) -> tuple[Scene, str, str]:
+    """The candidate has its first weight, as many pods as that takes, and holds."""
+    scene, old, new = rolling(*steps, replicas=replicas)
+    return ready(scene, new).settle(), old, new
+
+
+def size(scene: Scene, name: str) -> int:
+    """How many pods a revision is to have."""
+    return int(scene.child("Deployment", name)["spec"]["replicas"])
+
+
+def step(scene: Scene) -> str:
+    """What the STEP column shows."""
+    return str(scene.obj["status"]["candidate"]["progress"])
+
+
+def test_a_candidate_gets_as_many_pods_as_its_first_weight_takes_and_no_request_before_they_are_ready() -> None:
+    scene, old, new = rolling({"weight": 40})
+    assert (size(scene, old), size(scene, new)) == (4, 2)
+    assert weights(ready(scene, new, 1).settle()) == {old: 100}
+
+
+def test_the_first_weight_is_set_when_the_pods_are_ready() -> None:
+    scene, old, new = stepping()
+    assert weights(scene) == {old: 80, new: 20}
+    assert (scene.told("Ready")[1], step(scene)) == ("Holding", "1/3")
+
+
+def test_a_step_is_held_for_its_time() -> None:
+    scene, old, new = stepping()
+    assert scene.waits() == 60
+    assert weights(scene.later(59).settle()) == {old: 80, new: 20}
+    scene.later(2).settle()
+    assert step(scene) == "2/3"
+    assert weights(scene) == {old: 80, new: 20}
+    assert weights(ready(scene, new).settle()) == {old: 50, new: 50}
+
+
+def test_a_hold_begins_when_every_router_pod_has_the_weight() -> None:
+    scene, old, new = rolling()
+    follow = scene.cluster
+    lagging(ready(scene, new))
+    scene.settle()
+    assert weights(scene) == {old: 100}
+    scene.cluster = follow
+    scene.later(100).settle()
+    assert weights(scene) == {old: 80, new: 20}
+    assert scene.waits() == 60
+
+
+def test_after_the_last_step_the_candidate_gets_everything_and_is_stable() -> None:
+    scene, _old, new = stepping()
+    for _ in range(2):
+        ready(scene.later(61).settle(), new).settle()
+    assert weights(scene) == {new: 100}
+    assert (stable(scene), candidate(scene)) == (new, None)
+    assert workloads(over(scene)) == [new]
+    assert (size(scene, new), scene.told("Ready")[:2]) == (4, ("True", "Ready"))
+
+
+def test_stable_keeps_all_its_pods_until_the_candidate_carries_the_load() -> None:
+    scene, old, new = stepping()
+    for _ in range(2):
+        assert size(scene, old) == 4
+        ready(scene.later(61).settle(), new).settle()
+    assert size(scene, old) == 4
+
+
+def test_a_weight_falls_with_the_ready_pods_and_rises_again_with_them() -> None:
+    scene, old, new = stepping({"weight": 50, "hold": "60s"})
+    assert weights(ready(scene, new, 1).settle()) == {old: 75, new: 25}
+    assert scene.told("Ready")[1] == "RollingOut"
+    assert weights(ready(scene, new, 0).settle()) == {old: 100}
+    assert weights(ready(scene, new, 2).settle()) == {old: 50, new: 50}
+    assert scene.waits() == 60
+
+
+def test_a_pause_waits_for_somebody() -> None:
+    scene, old, new = stepping({"weight": 20, "pause": True})
+    assert scene.later(100000).settle().told("Ready")[1] == "Paused"
+    assert weights(scene) == {old: 80, new: 20}
+    scene.annotate(resume="1").settle()
+    assert weights(ready(scene, new).settle()) == {new: 100}
+
+
+def test_a_mirrored_candidate_gets_copies_and_no_weight() -> None:
+    scene, old, new = rolling({"weight": 0, "mirror": 30, "hold": "60s"})
+    assert size(scene, new) == 2
+    assert scene.obj["status"]["candidate"]["mirror"] == 0
+    ready(scene, new).settle()
+    assert (weights(scene), scene.obj["status"]["candidate"]["mirror"]) == ({old: 100}, 30)
+    assert "a copy of 30 %" in scene.told("Ready")[2]
+
+
+def test_a_new_spec_in_the_middle_replaces_the_candidate() -> None:
+    scene, old, new = stepping()
+    scene.edit(runtime={"workers": 3}).settle()
+    assert weights(scene) == {old: 100}
+    assert candidate(scene) not in (old, new)
+    assert new in workloads(scene)
+    assert new not in workloads(over(scene))
+    line = scene.obj["status"]["history"][0]
+    assert (f"digits-{line['revision']}", line["outcome"]) == (new, "Replaced")
+
+
+def test_the_spec_of_the_stable_revision_again_ends_the_rollout() -> None:
+    scene, old, _new = stepping()
+    scene.edit(runtime=None).settle()
+    assert (weights(scene), candidate(scene)) == ({old: 100}, None)
+    assert workloads(over(scene)) == [old]
+    assert scene.told("Ready")[0] == "True"
+
+
+def test_a_candidate_that_gets_no_further_is_told_of_with_the_reason() -> None:
+    scene, old, new = rolling()
+    scene.later(601).settle()
+    assert scene.told("Stalled")[:2] == ("True", "ProgressDeadlineExceeded")
+    assert "0 of 1 pods are ready" in scene.told("Stalled")[2]
+    assert weights(ready(scene, new).settle()) == {old: 80, new: 20}
+    assert scene.told("Stalled")[0] == "False"
+
+
+def test_routers_that_never_follow_are_told_of() -> None:
+    scene, _old, new = rolling()
+    lagging(ready(scene, new)).later(601).settle()
+    assert scene.told("Stalled")[:2] == ("True", "ProgressDeadlineExceeded")
+    assert "not every router pod has the newest split" in scene.told("Stalled")[2]
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 3, 7])
+def test_the_candidate_always_has_the_pods_for_its_weight(replicas: int) -> None:
+    scene, _, new = stepping({"weight": 30, "hold": "60s"}, replicas=replicas)
+    assert size(scene, new) * 100 >= 30 * replicas
+    assert size(scene, new) >= 1
+
+
+def test_steps_that_fall_keep_the_pods_until_the_routers_have_the_lower_weight() -> None:
+    scene, _, new = stepping({"weight": 100, "hold": "60s"}, {"weight": 25, "hold": "60s"})
+    scene.later(61)
+    scene.act()
+    assert size(scene, new) == 4
+    scene.settle()
+    assert size(scene, new) == 1
+
+
+def test_a_hold_that_a_router_pod_loses_begins_anew_and_is_told_of_in_the_end() -> None:
+    scene, _, _ = stepping({"weight": 20, "hold": "60s"})
+    follow = scene.cluster
+    lagging(scene).later(30).settle()
+    assert scene.told("Ready")[1] == "RollingOut"
+    assert lagging(scene).later(601).settle().told("Stalled")[1] == "ProgressDeadlineExceeded"
+    scene.cluster = follow
+    assert scene.settle().waits() == 60
+
+
+def test_a_long_pause_is_no_lack_of_progress() -> None:
+    scene, _, new = stepping()
+    scene.annotate(pause="1").settle()
+    ready(scene.later(10000).settle(), new, 0).settle()
+    scene.annotate(resume="1").settle()
+    assert scene.told("Stalled")[0] == "False"

@@ -1,0 +1,67 @@
+"""Blue-green and recreate: a switch with a preview before and a warm way back after it, and a rollout without room."""
+
+from tests.builders import Scene, a_deployment
+from tests.unit.deployment.scenes import candidate, only, over, ready, serving, stable, weights, workloads
+from tests.unit.deployment.test_canary import rolling, size
+
+BLUE_GREEN = {"blueGreen": {"keep": "300s"}}
+BY_HAND = {"blueGreen": {"autoPromote": False}}
+
+
+def gone(scene: Scene, name: str) -> Scene:
+    """All pods of a Deployment have gone."""
+    workload = scene.child("Deployment", name)
+    workload["status"] = {"replicas": 0, "observedGeneration": workload["metadata"]["generation"]}
+    return scene.having(workload)
+
+
+def test_a_green_revision_comes_up_in_full_size_with_a_preview_and_no_request() -> None:
+    scene, blue, green = rolling(strategy=BY_HAND)
+    assert size(scene, green) == 4
+    assert "digits-preview" in scene.names("Service")
+    ready(scene, green).settle()
+    assert weights(scene) == {blue: 100}
+    assert scene.told("Ready")[1] == "Paused"
+
+
+def test_a_promotion_switches_everything_at_once_and_keeps_the_old_one_warm() -> None:
+    scene, blue, green = rolling(strategy=BY_HAND)
+    ready(scene, green).settle()
+    scene.annotate(promote=green.removeprefix("digits-")).settle()
+    assert (weights(scene), stable(scene)) == ({green: 100}, green)
+    assert blue in workloads(scene.later(300).settle())
+    assert workloads(scene.later(400).settle()) == [green]
+
+
+def test_without_a_hold_the_switch_comes_when_all_pods_are_ready() -> None:
+    scene, blue, green = rolling(strategy=BLUE_GREEN)
+    assert weights(ready(scene, green, 3).settle()) == {blue: 100}
+    assert weights(ready(scene, green, 4).settle()) == {green: 100}
+
+
+def test_an_undo_while_the_old_one_is_warm_needs_no_new_pod() -> None:
+    scene, blue, green = rolling(strategy=BLUE_GREEN)
+    ready(scene, green).settle()
+    scene.annotate(undo="now").settle()
+    assert (weights(scene), stable(scene)) == ({blue: 100}, blue)
+
+
+def test_recreate_stops_the_old_revision_first() -> None:
+    scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}}))
+    old = only(scene)
+    scene.edit(runtime={"workers": 2}).settle()
+    assert (size(scene, old), workloads(scene)) == (0, [old])
+    gone(scene, old).settle()
+    new = candidate(scene)
+    assert new is not None
+    assert weights(ready(scene, new).settle()) == {new: 100}
+    assert stable(scene) == new
+    assert workloads(over(scene)) == [new]
+
+
+def test_recreate_stops_nothing_while_it_is_paused() -> None:
+    scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}})).annotate(pause="1").settle()
+    old = only(scene)
+    scene.edit(runtime={"workers": 2}).settle()
+    assert size(scene, old) == 4
+    assert size(scene.annotate(resume="1").settle(), old) == 0
