@@ -21,6 +21,7 @@ from lamplighter.deployment.view import DeploymentView
 
 _DRAIN = 30.0
 """Seconds beyond the longest request after which one that is still under way keeps nothing any more."""
+_SOON, _RARELY = 0.25, 10.0
 _SETTLE = 1.0
 """Seconds that a revision stays at least after its last request was sent: the last ones may be on their way."""
 
@@ -94,11 +95,18 @@ def waits(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, ro
         if (left := deadline_left(view, draft)) is not None and left > 0:
             found.append(left)
     if draft.retiring:
-        found += [max(_keep(view, entry) - _age(view, entry.since), _SETTLE) for entry in draft.retiring]
+        found += [
+            max(_keep(view, entry) - _age(view, entry.since), _pause(view, entry.since, _SETTLE))
+            for entry in draft.retiring
+        ]
     if unverified:
-        since = _age(view, draft.router.changed_at) if draft.router.changed_at else 0.0
-        found.append(min(max(since / 8, 0.25), 10.0))
+        found.append(_pause(view, draft.router.changed_at, _SOON))
     return found
+
+
+def _pause(view: DeploymentView, since: str | None, least: float) -> float:
+    """Seconds until the router pods are asked again: the longer in vain, the later."""
+    return min(max(_age(view, since) / 8 if since else 0.0, least), _RARELY)
 
 
 def deadline_left(view: DeploymentView, draft: DeploymentStatus) -> float | None:

@@ -298,3 +298,12 @@ def test_pods_that_are_not_ready_count_as_replicas_all_the_same() -> None:
     scene = serving(a_deployment().replicas(3))
     status = ready(scene, only(scene), 1).settle().obj["status"]
     assert (status["replicas"], status["readyReplicas"]) == (3, 1)
+
+
+def test_routers_that_never_follow_are_asked_less_and_less_often() -> None:
+    scene, _, new = with_candidate()
+    ready(scene, new).settle()
+    lagging(scene)
+    waits = [scene.later(seconds).settle().waits() for seconds in (2, 30, 300)]
+    assert waits == sorted(set(waits))
+    assert waits[-1] == 10
