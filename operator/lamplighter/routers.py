@@ -22,7 +22,7 @@ async def ask(session: aiohttp.ClientSession, template: str, pod: Obj) -> Obj | 
     url = template.format(ip=f"[{ip}]" if ":" in ip else ip, namespace=meta["namespace"], pod=meta["name"])
     content = bytearray()
     try:
-        async with session.get(url, timeout=_TIME) as response:
+        async with session.get(url, timeout=_TIME, allow_redirects=False) as response:
             async for chunk in response.content.iter_any():
                 content += chunk
                 if len(content) > _BYTES:

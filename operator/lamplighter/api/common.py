@@ -71,6 +71,7 @@ FileName = Annotated[
         json_schema_extra=rules(rule("!self.contains('..')", "a file is named without '..'")),
     ),
 ]
+RevisionName = Annotated[str, Field(max_length=63)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 Timestamp = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"})]
 Text = Annotated[str, Field(max_length=4096)]

@@ -15,13 +15,14 @@ from lamplighter.api.common import (
     ObjectName,
     PodTemplate,
     Resources,
+    RevisionName,
     Sha256,
     Timestamp,
     list_map,
     rule,
     rules,
 )
-from lamplighter.api.router import Router
+from lamplighter.api.router import Router, RouterStatus
 from lamplighter.api.strategy import Strategy
 
 
@@ -163,9 +164,6 @@ class DeploymentSpec(ApiModel):
     revision_history_limit: int = Field(default=10, ge=0, le=100, description="Old revisions that are remembered.")
 
 
-RevisionName = Annotated[str, Field(max_length=63)]
-
-
 class ResolvedModel(ApiModel):
     """The model of a revision, resolved to a digest."""
 
@@ -240,28 +238,6 @@ class LastHandled(ApiModel):
     resume: Handled = None
     skip: Handled = None
     undo: Handled = None
-
-
-class Share(ApiModel):
-    """What part of the requests a revision gets."""
-
-    revision: RevisionName
-    weight: int = Field(ge=0, le=100)
-
-
-class RouterStatus(ApiModel):
-    """The router pods, and what they do as they say themselves."""
-
-    replicas: int = Field(default=0, ge=0)
-    ready_replicas: int = Field(default=0, ge=0)
-    config: Annotated[str, Field(max_length=63)] | None = Field(
-        default=None, description="The version they should have."
-    )
-    changed_at: Timestamp | None = Field(default=None, description="When that version was made.")
-    verified: bool = Field(default=False, description="True: every ready router pod says that it has this version.")
-    traffic: Annotated[list[Share], Field(max_length=8, json_schema_extra=list_map("revision"))] = Field(
-        default_factory=list, description="The split that all of them had when they were asked last."
-    )
 
 
 class DeploymentStatus(ApiModel):

@@ -1,8 +1,19 @@
 """The router of a ModelDeployment: the Envoy pods that share requests out among its revisions."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from lamplighter.api.common import ApiModel, Duration, Image, PodTemplate, Resources
+from lamplighter.api.common import (
+    ApiModel,
+    Duration,
+    Image,
+    PodTemplate,
+    Resources,
+    RevisionName,
+    Timestamp,
+    list_map,
+)
 
 
 class Outlier(ApiModel):
@@ -39,3 +50,28 @@ class Router(ApiModel):
         description="Of a router pod.",
     )
     template: PodTemplate = Field(default_factory=PodTemplate)
+
+
+class Share(ApiModel):
+    """What part of the requests a revision gets."""
+
+    revision: RevisionName
+    weight: int = Field(ge=0, le=100)
+
+
+class RouterStatus(ApiModel):
+    """The router pods, and what they do as they say themselves."""
+
+    replicas: int = Field(default=0, ge=0)
+    ready_replicas: int = Field(default=0, ge=0)
+    config: Annotated[str, Field(max_length=63)] | None = Field(
+        default=None, description="The version they should have."
+    )
+    changed_at: Timestamp | None = Field(default=None, description="When that version was made.")
+    unverified_since: Timestamp | None = Field(
+        default=None, description="Since when some router pod has another version."
+    )
+    verified: bool = Field(default=False, description="True: every ready router pod says that it has this version.")
+    traffic: Annotated[list[Share], Field(max_length=8, json_schema_extra=list_map("revision"))] = Field(
+        default_factory=list, description="The split that all of them had when they were asked last."
+    )

@@ -44,10 +44,11 @@ def walk(candidate: CandidateStatus, course: Course, sight: Sight, now: datetime
                 break
             candidate.weight, candidate.mirror = step.weight, step.mirror
             candidate.advanced_at = exact(now)
-        in_effect = sight.verified and before == (candidate.weight, candidate.mirror)
-        if not in_effect or not _carries(course, candidate, sight):
+        if sight.ready < course.size(candidate.step, sight.replicas):
             _unhold(candidate, now)
             break
+        if before != (candidate.weight, candidate.mirror) or not _carries(course, candidate, sight):
+            break  # what routers do not say now they said before: the hold goes on, and ends when they say it again
         candidate.step_since = candidate.step_since or exact(now)
         if candidate.step >= len(course.steps):
             return True

@@ -7,9 +7,9 @@ from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.core.naming import CONFIG
 from lamplighter.core.objects import Obj, annotations
 from lamplighter.deployment import revision, router, split, workload
-from lamplighter.deployment.course import Course
 from lamplighter.deployment.observe import existing
 from lamplighter.deployment.revision import Revision
+from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
 from lamplighter.deployment.traffic import Traffic
 from lamplighter.deployment.view import DeploymentView
@@ -25,13 +25,13 @@ class Work:
 
 
 def needed(
-    view: DeploymentView, draft: DeploymentStatus, way: Course, routers: Routers, newest: Revision | None
+    view: DeploymentView, draft: DeploymentStatus, target: Goal | None, routers: Routers, newest: Revision | None
 ) -> Work:
     """What is missing or differs. ``newest``: the revision to be frozen if it is not yet."""
     work = Work()
     if newest is not None and revision.find(view.snapshot, newest.name) is None:
         work.revisions.append(revision.freeze(view.snapshot, newest))
-    for name, size in _sizes(view, draft, way).items():
+    for name, size in _sizes(view, draft, target, routers).items():
         found = newest if newest is not None and newest.name == name else revision.find(view.snapshot, name)
         if found is not None:
             _sustain(view, found, size, work)
@@ -40,21 +40,25 @@ def needed(
     return work
 
 
-def _sizes(view: DeploymentView, draft: DeploymentStatus, way: Course) -> dict[str, int]:
+def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, routers: Routers) -> dict[str, int]:
     """How many pods each revision is to have; one that is going keeps what it has."""
-    sizes: dict[str, int] = {}
+    sizes = {draft.stable.revision: view.replicas} if draft.stable is not None else {}
     stable, candidate = draft.stable, draft.candidate
-    if stable is not None:
-        makes_room = way.alone and candidate is not None and (candidate.weight > 0 or not draft.paused)
-        sizes[stable.revision] = 0 if makes_room else view.replicas
-    if candidate is None:
+    if candidate is None or target is None or candidate.revision != target.revision.name:
         return sizes
-    if way.alone and stable is not None and existing(view.snapshot, stable.revision):
-        return sizes
-    in_effect = view.status.candidate.weight if view.status.candidate else 0
-    carrying = math.ceil(view.replicas * max(candidate.weight, in_effect) / 100)
+    way = target.course
+    if stable is not None and way.alone:
+        if candidate.weight or not draft.paused:
+            sizes[stable.revision] = 0  # to make room
+        if existing(view.snapshot, stable.revision):
+            return sizes
+    carrying = math.ceil(view.replicas * candidate.weight / 100)
     alone = way.alone or stable is None
-    sizes[candidate.revision] = view.replicas if alone else max(carrying, way.size(candidate.step, view.replicas))
+    size = view.replicas if alone else max(carrying, way.size(candidate.step, view.replicas))
+    before = view.snapshot.owned("Deployment", revision.object_name(view.snapshot.name, candidate.revision))
+    if before is not None and not (routers.verified and split.version(view, draft) == split.version(view, view.status)):
+        size = max(size, before["spec"].get("replicas") or 0)  # some router may still have a higher weight
+    sizes[candidate.revision] = size
     return sizes
 
 
@@ -68,6 +72,8 @@ def _sustain(view: DeploymentView, wanted: Revision, size: int, work: Work) -> N
         work.patch.append(workload.scale(found, size))
     if view.snapshot.owned("Service", name) is None:
         work.create.append(router.headless(view.snapshot, wanted.name))
+    if view.snapshot.owned("PodDisruptionBudget", name) is None:
+        work.create.append(workload.disruption_budget(view.snapshot, wanted.name))
 
 
 def _route(view: DeploymentView, draft: DeploymentStatus, routers: Routers, work: Work) -> None:
@@ -97,9 +103,9 @@ def _stand(view: DeploymentView, draft: DeploymentStatus, work: Work) -> None:
         work.create.append(router.deployment(view.snapshot, spec, options, image, version))
     elif found["spec"].get("replicas") != spec.replicas:
         work.patch.append(workload.scale(found, spec.replicas))
-    for budget in (router.disruption_budget(view.snapshot), workload.disruption_budget(view.snapshot)):
-        if view.snapshot.owned("PodDisruptionBudget", budget["metadata"]["name"]) is None:
-            work.create.append(budget)
+    budget = router.disruption_budget(view.snapshot)
+    if view.snapshot.owned("PodDisruptionBudget", budget["metadata"]["name"]) is None:
+        work.create.append(budget)
 
 
 def _configure(view: DeploymentView, draft: DeploymentStatus, wanted: Traffic, work: Work) -> None:

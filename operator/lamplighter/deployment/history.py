@@ -19,7 +19,12 @@ def remember(view: DeploymentView, draft: DeploymentStatus, entry: RevisionStatu
         until=timestamp(view.now),
         reason=reason[:512],
     )
-    draft.history = [line, *draft.history][:_KEPT]
+    lines = [line, *draft.history]
+    kept = lines[:_KEPT]
+    served = [one for one in lines if one.outcome == SERVED]
+    if served and not any(one.outcome == SERVED for one in kept):
+        kept[-1] = served[0]  # what an undo goes back to must not be forgotten for what never served
+    draft.history = kept
 
 
 def served(draft: DeploymentStatus, name: str) -> bool:

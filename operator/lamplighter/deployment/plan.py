@@ -7,7 +7,6 @@ from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import Ref, timestamp
 from lamplighter.core.plan import Event, Plan, Snapshot, soonest
 from lamplighter.deployment import children, model, revision, rollout, split, verdict, wishes
-from lamplighter.deployment.course import AT_ONCE
 from lamplighter.deployment.revision import Revision
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
@@ -67,6 +66,7 @@ def _record(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> 
         told.config, told.changed_at = config, timestamp(view.now)
     told.replicas, told.ready_replicas = routers.wanted, routers.ready
     told.verified = routers.verified and config == split.version(view, view.status)
+    told.unverified_since = None if told.verified else told.unverified_since or timestamp(view.now)
     if told.verified:
         told.traffic = split.shares(split.traffic(view, draft))
 
@@ -79,7 +79,7 @@ def _plan(
     newest: Revision | None,
     events: tuple[Event, ...],
 ) -> Plan:
-    work = children.needed(view, draft, target.course if target else AT_ONCE, routers, newest)
+    work = children.needed(view, draft, target, routers, newest)
     return view.plan(
         draft,
         create=(tuple(work.revisions), tuple(work.create)),

@@ -22,6 +22,8 @@ from lamplighter.deployment.view import DeploymentView
 _DRAIN = 30.0
 """Seconds beyond the longest request after which one that is still under way keeps nothing any more."""
 _SOON, _RARELY = 0.25, 10.0
+_MOST_RETIRING = 12
+"""So many that go and cannot be shown to be idle are enough; the next one begins when they are fewer."""
 _SETTLE = 1.0
 """Seconds that a revision stays at least after its last request was sent: the last ones may be on their way."""
 
@@ -63,25 +65,40 @@ def advance(view: DeploymentView, draft: DeploymentStatus, target: Goal, routers
     stable, name = draft.stable, target.revision.name
     if stable is not None and stable.revision == name:
         stable.model = target.model
-        _drop_candidate(view, draft, f"revision {name} is wanted")
+        if not _indispensable(draft):
+            _drop_candidate(view, draft, f"revision {name} is wanted")
         return ()
-    current = draft.candidate
+    current, events = draft.candidate, []
     if current is None or current.revision != name:
+        if stable is None and current is not None and current.ready_replicas:
+            events.append(_promote(view, draft, current))  # it answers, whether or not the routers could be asked
         _drop_candidate(view, draft, f"revision {name} is wanted now")
+        if len(draft.retiring) >= _MOST_RETIRING:
+            return tuple(events)
         current = draft.candidate = _begin(view, draft, target)
     current.model = target.model
-    if not _walk(view, draft, current, target.course, routers):
-        if stable is not None:
-            stable.weight = 100 - current.weight
-        return ()
-    return (_promote(view, draft, current),)
+    before = current.weight
+    if _walk(view, draft, current, target.course, routers):
+        return (*events, _promote(view, draft, current))
+    if draft.stable is not None:
+        if not draft.stable.ready_replicas and current.ready_replicas:
+            current.weight = max(current.weight, before)  # nobody else could take it
+        draft.stable.weight = 100 - current.weight
+    return tuple(events)
+
+
+def _indispensable(draft: DeploymentStatus) -> bool:
+    """True for a candidate that answers while the stable revision has not a single pod that could."""
+    stable, entry = draft.stable, draft.candidate
+    alone = stable is not None and not stable.ready_replicas
+    return alone and entry is not None and bool(entry.weight and entry.ready_replicas)
 
 
 def rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
     """There is no model to roll out: what serves goes on serving."""
     _count_ready(view, draft)
     _retire(view, draft, routers)
-    if draft.stable is not None:
+    if draft.stable is not None and not _indispensable(draft):
         _drop_candidate(view, draft, "there is no model to roll out any more")
 
 
@@ -96,11 +113,11 @@ def waits(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, ro
             found.append(left)
     if draft.retiring:
         found += [
-            max(_keep(view, entry) - _age(view, entry.since), _pause(view, entry.since, _SETTLE))
+            max(_keep(view, entry, draft) - _age(view, entry.since), _pause(view, entry.since, _SETTLE))
             for entry in draft.retiring
         ]
     if unverified:
-        found.append(_pause(view, draft.router.changed_at, _SOON))
+        found.append(_pause(view, draft.router.unverified_since or draft.router.changed_at, _SOON))
     return found
 
 
@@ -112,9 +129,12 @@ def _pause(view: DeploymentView, since: str | None, least: float) -> float:
 def deadline_left(view: DeploymentView, draft: DeploymentStatus) -> float | None:
     """Seconds until a candidate that gets no further is told of as stalled; None while it is not its own doing."""
     entry = draft.candidate
-    if entry is None or entry.step_since is not None or draft.paused or entry.advanced_at is None:
+    if entry is None or draft.paused or entry.advanced_at is None:
         return None
-    return seconds(view.spec.strategy.progress_deadline) - _age(view, entry.advanced_at)
+    since: str | None = entry.advanced_at
+    if entry.step_since is not None:  # it holds, and only routers that do not say so any more can be in its way
+        since = draft.router.unverified_since
+    return seconds(view.spec.strategy.progress_deadline) - _age(view, since) if since else None
 
 
 def _walk(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStatus, way: Course, routers: Routers) -> bool:
@@ -173,17 +193,19 @@ def _retire(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> 
     """Forget what no router sends to, and what has answered all it was sent."""
     if not (routers.verified and routers.nobody_else):
         return
-    draft.retiring = [entry for entry in draft.retiring if not _drained(view, entry, routers)]
+    draft.retiring = [entry for entry in draft.retiring if not _drained(view, entry, draft, routers)]
 
 
-def _drained(view: DeploymentView, entry: RetiringStatus, routers: Routers) -> bool:
-    age = _age(view, entry.since) - _keep(view, entry)
+def _drained(view: DeploymentView, entry: RetiringStatus, draft: DeploymentStatus, routers: Routers) -> bool:
+    age = _age(view, entry.since) - _keep(view, entry, draft)
     idle = routers.active(entry.revision) == 0 and age >= _SETTLE
     return idle or age >= split.options(view, view.status).timeout + _DRAIN
 
 
-def _keep(view: DeploymentView, entry: RetiringStatus) -> float:
-    return course.of(view.spec.strategy).keep if entry.served else 0.0
+def _keep(view: DeploymentView, entry: RetiringStatus, draft: DeploymentStatus) -> float:
+    """Seconds that a revision is kept warm: the last one that served, since no more is promised for an undo."""
+    last = next((one for one in reversed(draft.retiring) if one.served), None)
+    return course.of(view.spec.strategy).keep if entry == last else 0.0
 
 
 def _awaits_routers(view: DeploymentView, entry: CandidateStatus, way: Course) -> bool:

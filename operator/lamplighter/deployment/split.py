@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from lamplighter.api.common import seconds
-from lamplighter.api.deployment import DeploymentStatus, Share
+from lamplighter.api.deployment import DeploymentStatus
+from lamplighter.api.router import Share
 from lamplighter.core.objects import Obj, Ref, moment
 from lamplighter.core.plan import READING, Snapshot
 from lamplighter.deployment import course, envoy, revision, router
@@ -25,7 +26,7 @@ class Routers:
     """What the router pods said.
 
     ``verified``: at least one is ready, and all that are ready follow the split that the status tells of.
-    ``nobody_else``: those that are being stopped, and may still have connections, follow it as well.
+    ``nobody_else``: those that are not ready or being stopped, and may still have connections, follow it as well.
     """
 
     wanted: int
@@ -48,14 +49,19 @@ class Routers:
 def questions(snapshot: Snapshot) -> list[Ref]:
     """The router pods that have to be asked."""
     status = snapshot.obj.get("status") or {}
-    on_the_move = status.get("candidate") or status.get("retiring")
-    if not on_the_move and (status.get("router") or {}).get("verified"):
+    if _settled(status):
         return []
     return [
         Ref(READING, snapshot.namespace, pod["metadata"]["name"])
         for pod in router.pods(snapshot)
-        if _ready(pod) or _stopping(pod)
+        if _ready(pod) or _lingers(pod)
     ]
+
+
+def _settled(status: Obj) -> bool:
+    """True when nothing is on its way and all routers have said what they do: nobody needs to be asked again."""
+    on_the_move = status.get("candidate") or status.get("retiring")
+    return not on_the_move and bool((status.get("router") or {}).get("verified"))
 
 
 def traffic(view: DeploymentView, status: DeploymentStatus) -> Traffic:
@@ -94,13 +100,13 @@ def look(view: DeploymentView) -> Routers:
     """Compare what the router pods said with the split of the status that was read."""
     pods = router.pods(view.snapshot)
     ready = [pod for pod in pods if _ready(pod)]
-    stopping = [pod for pod in pods if _stopping(pod) and not _over(view, pod)]
+    lingering = [pod for pod in pods if _lingers(pod) and not _over(view, pod)]
     wanted = version(view, view.status)
-    if not questions(view.snapshot):
+    if _settled(view.snapshot.obj.get("status") or {}):
         known = view.status.router.verified and view.status.router.config == wanted
         return Routers(view.spec.router.replicas, len(ready), known, known, False)
     readings = tuple(_said(view, pod) for pod in ready)
-    leaving = tuple(_said(view, pod) for pod in stopping)
+    leaving = tuple(_said(view, pod) for pod in lingering)
     return Routers(
         wanted=view.spec.router.replicas,
         ready=len(ready),
@@ -142,6 +148,13 @@ def _stopping(pod: Obj) -> bool:
     return "deletionTimestamp" in pod["metadata"]
 
 
+def _lingers(pod: Obj) -> bool:
+    """True for a pod that gets no new connections, and runs: those that it has may last."""
+    runs = any("running" in status.get("state", {}) for status in pod.get("status", {}).get("containerStatuses") or ())
+    return _stopping(pod) or (runs and not _ready(pod))
+
+
 def _over(view: DeploymentView, pod: Obj) -> bool:
     """True for a pod that had all the time it was given to stop, as on a Node that is lost."""
-    return moment(pod["metadata"]["deletionTimestamp"]) + _GRACE < view.now
+    end = pod["metadata"].get("deletionTimestamp")
+    return end is not None and moment(end) + _GRACE < view.now

@@ -9,6 +9,9 @@ from lamplighter.core.plan import Plan
 from lamplighter.deployment import router, split
 from lamplighter.deployment.view import DeploymentView
 
+_REVISIONS = ("Deployment", "Service", "PodDisruptionBudget")
+"""What a revision has of its own, beside the ControllerRevision that remembers it."""
+
 
 def tidy(view: DeploymentView, plan: Plan) -> Plan:
     """Add the deletes that are due.
@@ -23,7 +26,7 @@ def tidy(view: DeploymentView, plan: Plan) -> Plan:
     in_use = {name for status in (view.status, coming) for name in _told_of(status)}
     if not in_use:
         return plan
-    gone = [obj for kind in ("Deployment", "Service") for obj in view.snapshot.all_owned(kind) if _idle(obj, in_use)]
+    gone = [obj for kind in _REVISIONS for obj in view.snapshot.all_owned(kind) if _idle(obj, in_use)]
     kept = in_use | {name for status in (view.status, coming) for name in _decided(status)}
     idle = [obj for obj in view.snapshot.all_owned("ControllerRevision") if _idle(obj, kept)]
     idle.sort(key=lambda obj: obj["revision"], reverse=True)

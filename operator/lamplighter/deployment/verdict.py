@@ -42,7 +42,8 @@ def describe(view: DeploymentView, status: DeploymentStatus, target: Goal, route
     seen = health(view.snapshot, name, _wanted(view, status, target))
     counted = f"revision {name}: {seen.ready} of {seen.wanted} pods are ready"
     obstacle, entry = None if seen.complete else seen.obstacle, status.candidate
-    late = (rollout.deadline_left(view, status) or 1.0) <= 0
+    left = rollout.deadline_left(view, status)
+    late = left is not None and left <= 0
     if obstacle is not None and (obstacle.reason in _STALLING or not late):
         stalled = obstacle.reason in _STALLING
         said = f"{_where(status, entry)}{counted}. {obstacle.message}"
@@ -87,7 +88,8 @@ def _under_way(
         _conclude(view, status, reason="Paused", message=said, progressing=True)
     elif entry.step_since is not None:
         hold = target.course.step(entry.step).hold
-        said = f"{where}holds for {hold} since {entry.step_since}"
+        unsaid = "" if status.router.verified else ", but not every router pod says now that it has the newest split"
+        said = f"{where}holds for {hold} since {entry.step_since}{unsaid}"
         _conclude(view, status, reason="Holding", message=said, progressing=True)
     else:
         _conclude(view, status, reason="RollingOut", message=where + counted, progressing=True)

@@ -1,4 +1,4 @@
-"""What runs a revision and what finds it: a Deployment each, and one Service that selects the serving one."""
+"""What runs a revision: a Deployment each, and a budget for the evictions of its pods."""
 
 from lamplighter.core.naming import OWNER_LABEL, REVISION, child, child_labels
 from lamplighter.core.objects import Obj
@@ -31,19 +31,15 @@ def deployment(snapshot: Snapshot, revision: Revision, replicas: int, default_im
     )
 
 
-def disruption_budget(snapshot: Snapshot) -> Obj:
-    """Pods that serve are evicted one after the other, so that a drained Node does not take all of them at once."""
-    models = {
-        "matchLabels": {OWNER_LABEL["ModelDeployment"]: snapshot.name},
-        "matchExpressions": [{"key": REVISION, "operator": "Exists"}],
-    }
+def disruption_budget(snapshot: Snapshot, revision: str) -> Obj:
+    """Pods of a revision are evicted one after the other, so that a drained Node does not take all of them at once."""
     return child(
         snapshot.obj,
         "policy/v1",
         "PodDisruptionBudget",
-        snapshot.name,
-        child_labels(snapshot.obj),
-        spec={"maxUnavailable": 1, "selector": models},
+        object_name(snapshot.name, revision),
+        child_labels(snapshot.obj, **{REVISION: revision}),
+        spec={"maxUnavailable": 1, "selector": {"matchLabels": selector(snapshot, revision)}},
     )
 
 

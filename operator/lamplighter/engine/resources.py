@@ -51,7 +51,7 @@ RESOURCES: dict[str, Resource] = {
         _resource("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", f"{_READ} create"),
         _resource("ControllerRevision", "apps", "v1", "controllerrevisions", f"{_READ} create delete"),
         _resource("Deployment", "apps", "v1", "deployments", f"{_READ} create patch delete"),
-        _resource("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets", f"{_READ} create"),
+        _resource("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets", f"{_READ} create delete"),
         _resource("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies", f"{_READ} create"),
         _resource("TokenReview", "authentication.k8s.io", "v1", "tokenreviews", "create", namespaced=False),
         _resource("Event", "events.k8s.io", "v1", "events", "create"),

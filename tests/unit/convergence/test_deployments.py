@@ -15,6 +15,7 @@ ME = ("ModelDeployment", "digits")
 TRAINING = ("ModelTraining", "digits")
 REVISION = "lamplighter.dev/revision"
 CONFIG = "lamplighter.dev/config"
+_READY = [{"type": "Ready", "status": "True"}]
 STRATEGIES: list[Obj] = [
     {},
     {"canary": {"steps": [{"weight": 20, "hold": "10s"}, {"weight": 50}]}},
@@ -135,6 +136,15 @@ class DeploymentWorld(World):
             self.server.remove(("Pod", name))
             self.lives += 1
 
+    @precondition(lambda self: self.routers)
+    @rule(data=st.data())
+    def a_router_pod_becomes_unready_and_runs_on(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.routers)))
+        self.server.change(("Pod", name), lambda pod: pod["status"].update(conditions=[]))
+        for workload in self.objects("Deployment"):
+            if name.startswith(workload["metadata"]["name"]):
+                self.server.put(a_workload(workload).ready(1).obj())
+
     @rule(count=st.integers(0, 2), data=st.data())
     def requests_are_under_way(self, count: int, data: st.DataObject) -> None:
         if names := [obj["metadata"]["labels"][REVISION] for obj in self.workloads()]:
@@ -150,6 +160,7 @@ class DeploymentWorld(World):
                     self._router_pod(workload, index)
                 self.server.put(a_workload(workload).ready().obj())
         for pod in self.objects("Pod"):
+            self.server.change(("Pod", pod["metadata"]["name"]), lambda pod: pod["status"].update(conditions=_READY))
             self._sync(pod["metadata"]["name"])
 
     @property

@@ -174,14 +174,32 @@ def test_steps_that_fall_keep_the_pods_until_the_routers_have_the_lower_weight()
     assert size(scene, new) == 1
 
 
-def test_a_hold_that_a_router_pod_loses_begins_anew_and_is_told_of_in_the_end() -> None:
-    scene, _, _ = stepping({"weight": 20, "hold": "60s"})
+def test_a_hold_goes_on_while_a_router_pod_is_silent_and_ends_only_when_it_speaks() -> None:
+    scene, old, new = stepping({"weight": 20, "hold": "60s"})
     follow = scene.cluster
-    lagging(scene).later(30).settle()
-    assert scene.told("Ready")[1] == "RollingOut"
-    assert lagging(scene).later(601).settle().told("Stalled")[1] == "ProgressDeadlineExceeded"
+    lagging(scene).later(61).settle()
+    assert (weights(scene), scene.told("Ready")[1]) == ({old: 80, new: 20}, "Holding")
+    assert "not every router pod" in scene.told("Ready")[2]
+    assert scene.later(601).settle().told("Stalled")[1] == "ProgressDeadlineExceeded"
     scene.cluster = follow
-    assert scene.settle().waits() == 60
+    assert step(scene.settle()) == "2/2"
+
+
+def test_another_setting_of_the_router_does_not_begin_a_hold_anew() -> None:
+    scene, _, _ = stepping({"weight": 20, "hold": "60s"})
+    scene.later(30).settle().edit(router={"accessLog": True}).settle()
+    assert scene.waits() == 30
+
+
+def test_pods_stay_until_every_router_pod_has_the_lower_weight() -> None:
+    scene, _, new = stepping({"weight": 100, "hold": "60s"}, {"weight": 25, "hold": "60s"})
+    follow = scene.cluster
+    scene.later(61).act()
+    lagging(scene).settle()
+    assert size(scene, new) == 4
+    scene.cluster = follow
+    scene.settle()
+    assert size(scene, new) == 1
 
 
 def test_a_long_pause_is_no_lack_of_progress() -> None:

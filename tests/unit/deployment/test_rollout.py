@@ -3,10 +3,8 @@
 from tests.builders import Scene, a_deployment, a_trained, a_training
 from tests.unit.deployment.scenes import (
     OTHER,
-    active,
     candidate,
     coming_up,
-    lagging,
     only,
     over,
     ready,
@@ -91,38 +89,6 @@ def test_the_old_revision_goes_when_no_router_sends_to_it_and_the_last_requests_
     assert old not in scene.names("Service")
 
 
-def test_the_old_revision_stays_while_a_router_pod_still_counts_a_request() -> None:
-    scene, old, new = with_candidate()
-    ready(scene, new).settle()
-    busy = active(scene, old, 1)
-    over(busy)
-    assert old in workloads(scene)
-    over(active(scene, old, 0))
-    assert old not in workloads(scene)
-
-
-def test_a_request_that_never_ends_does_not_keep_the_old_revision_for_ever() -> None:
-    scene, old, new = with_candidate()
-    ready(scene, new).settle()
-    active(scene, old, 1).later(60 + 1 + 31).settle()
-    assert workloads(scene) == [new]
-
-
-def test_the_old_revision_stays_while_a_router_pod_has_not_the_new_split() -> None:
-    scene, old, new = with_candidate()
-    ready(scene, new).settle()
-    lagging(scene)
-    assert old in workloads(scene.later(300).settle())
-
-
-def test_nothing_goes_while_the_service_does_not_select_the_routers() -> None:
-    scene, _old, new = with_candidate()
-    ready(scene, new).settle()
-    service = scene.child("Service", "digits")
-    service["spec"]["selector"] = {"lamplighter.dev/deployment": "digits"}
-    assert scene.having(service).later(60).plan().delete == ()
-
-
 def test_a_lost_status_keeps_the_old_revision() -> None:
     scene, old, new = with_candidate()
     ready(scene, new).act(writes=1)
@@ -184,7 +150,11 @@ def test_a_first_revision_that_never_came_up_makes_room_for_its_correction() -> 
     broken = only(scene)
     scene.edit(runtime={"workers": 2})
     assert scene.act().delete == ()
-    assert [(ref.kind, ref.name) for ref in scene.act().delete] == [("Deployment", broken), ("Service", broken)]
+    assert [(ref.kind, ref.name) for ref in scene.act().delete] == [
+        ("Deployment", broken),
+        ("Service", broken),
+        ("PodDisruptionBudget", broken),
+    ]
     scene.settle()
     assert served(scene) == candidate(scene) == only(scene) != broken
 
@@ -298,12 +268,3 @@ def test_pods_that_are_not_ready_count_as_replicas_all_the_same() -> None:
     scene = serving(a_deployment().replicas(3))
     status = ready(scene, only(scene), 1).settle().obj["status"]
     assert (status["replicas"], status["readyReplicas"]) == (3, 1)
-
-
-def test_routers_that_never_follow_are_asked_less_and_less_often() -> None:
-    scene, _, new = with_candidate()
-    ready(scene, new).settle()
-    lagging(scene)
-    waits = [scene.later(seconds).settle().waits() for seconds in (2, 30, 300)]
-    assert waits == sorted(set(waits))
-    assert waits[-1] == 10

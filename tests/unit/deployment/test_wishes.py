@@ -179,3 +179,12 @@ def test_an_undo_does_not_wait_for_the_end_of_a_pause() -> None:
     scene.annotate(pause="1").settle()
     scene.annotate(undo="1").settle()
     assert weights(ready(scene, old).settle()) == {old: 100}
+
+
+def test_what_served_is_not_forgotten_for_what_never_did() -> None:
+    scene, old, _ = promoted()
+    scene.edit(revisionHistoryLimit=100)
+    for workers in range(3, 30):
+        over(scene.edit(runtime={"workers": workers}).settle())
+    assert len(scene.obj["status"]["history"]) == 20
+    assert f"digits-{scene.obj['status']['history'][-1]['revision']}" == old

@@ -1,0 +1,154 @@
+"""What serves is never given up for what does not, whatever routers, pods and people do."""
+
+from tests.builders import Scene, a_deployment
+from tests.builders.objects import Obj
+from tests.builders.routers import router_says, routers_follow
+from tests.unit.deployment.scenes import (
+    active,
+    candidate,
+    coming_up,
+    lagging,
+    only,
+    over,
+    ready,
+    served,
+    serving,
+    stable,
+    weights,
+    with_candidate,
+    workloads,
+)
+
+
+def routers(scene: Scene) -> list[str]:
+    """The names of the router pods."""
+    return [name for name in scene.names("Pod") if "-router-" in name]
+
+
+def unready(pod: Obj) -> Obj:
+    """A pod that runs and is not ready."""
+    return {**pod, "status": {**pod["status"], "conditions": [{"type": "Ready", "status": "False"}]}}
+
+
+def test_the_old_revision_stays_while_a_router_pod_that_is_not_ready_may_send_to_it() -> None:
+    scene, old, new = with_candidate()
+    ready(scene, new).settle()
+    name = routers(scene)[0]
+    scene.having(unready(scene.child("Pod", name)))
+    scene.related["RouterReading", name] = router_says("00000000", {})
+    scene.cluster = lambda _: None
+    assert old in workloads(scene.later(60).settle())
+    scene.without("Pod", name)
+    scene.children["Deployment", next(n for n in scene.names("Deployment") if "-router-" in n)]["status"] = {
+        "readyReplicas": 1
+    }
+    assert workloads(scene.settle()) == [new]
+
+
+def test_without_a_router_pod_that_could_be_asked_nothing_goes() -> None:
+    scene, old, new = with_candidate()
+    ready(scene, new).settle()
+    for name in routers(scene):
+        scene.without("Pod", name)
+    scene.cluster = lambda _: None
+    assert old in workloads(scene.later(600).settle())
+
+
+def test_candidates_that_are_replaced_while_no_router_answers_do_not_pile_up_without_end() -> None:
+    scene = serving()
+    old = only(scene)
+    lagging(scene)
+    for workers in range(2, 40):
+        scene.edit(runtime={"workers": workers}).settle()
+    assert len(scene.obj["status"]["retiring"]) <= 16
+    assert (old in workloads(scene), served(scene)) == (True, old)
+    scene.cluster = routers_follow
+    over(scene.settle())
+    assert over(scene).obj["status"]["retiring"] == []
+
+
+def test_only_the_last_one_that_served_is_kept_warm() -> None:
+    scene = serving(a_deployment().spec(strategy={"blueGreen": {"keep": "24h"}}))
+    for workers in range(2, 6):
+        scene.edit(runtime={"workers": workers}).settle()
+        ready(scene, candidate(scene) or "").settle()
+        over(scene)
+    assert len(workloads(scene)) == 2
+
+
+def test_a_first_revision_that_answers_is_not_taken_away_because_routers_cannot_be_asked() -> None:
+    scene = coming_up()
+    first = only(scene)
+    lagging(ready(scene, first)).settle()
+    assert stable(scene) is None
+    scene.edit(runtime={"workers": 2}).settle()
+    assert stable(scene) == served(scene) == first
+
+
+def test_nothing_is_given_back_to_a_revision_without_pods_while_the_candidate_answers() -> None:
+    scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}}))
+    old = only(scene)
+    scene.edit(runtime={"workers": 2}).settle()
+    scene.having({**scene.child("Deployment", old), "status": {"replicas": 0, "observedGeneration": 9}}).settle()
+    new = candidate(scene) or ""
+    ready(scene, new, 3).settle()
+    assert weights(scene) == {new: 100}
+    scene.annotate(abort="1").settle()
+    assert weights(scene) == {new: 100}
+    assert scene.child("Deployment", old)["spec"]["replicas"] == 4
+    over(ready(scene, old).settle())
+    assert (weights(scene), workloads(scene)) == ({old: 100}, [old])
+
+
+def test_a_change_of_strategy_in_the_middle_sends_nothing_to_a_revision_without_pods() -> None:
+    scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}}))
+    old = only(scene)
+    scene.edit(runtime={"workers": 2}).settle()
+    scene.having({**scene.child("Deployment", old), "status": {"replicas": 0, "observedGeneration": 9}}).settle()
+    new = candidate(scene) or ""
+    ready(scene, new, 4)
+    scene.edit(strategy={"canary": {"steps": [{"weight": 20, "pause": True}]}}).settle()
+    assert weights(scene) == {new: 100}
+    ready(scene, old).settle()
+    assert weights(scene) in ({new: 100}, {old: 80, new: 20})
+
+
+def test_the_old_revision_stays_while_a_router_pod_still_counts_a_request() -> None:
+    scene, old, new = with_candidate()
+    ready(scene, new).settle()
+    busy = active(scene, old, 1)
+    over(busy)
+    assert old in workloads(scene)
+    over(active(scene, old, 0))
+    assert old not in workloads(scene)
+
+
+def test_a_request_that_never_ends_does_not_keep_the_old_revision_for_ever() -> None:
+    scene, old, new = with_candidate()
+    ready(scene, new).settle()
+    active(scene, old, 1).later(60 + 1 + 31).settle()
+    assert workloads(scene) == [new]
+
+
+def test_the_old_revision_stays_while_a_router_pod_has_not_the_new_split() -> None:
+    scene, old, new = with_candidate()
+    ready(scene, new).settle()
+    lagging(scene)
+    assert old in workloads(scene.later(300).settle())
+
+
+def test_routers_that_never_follow_are_asked_less_and_less_often() -> None:
+    scene, _, new = with_candidate()
+    ready(scene, new).settle()
+    lagging(scene)
+    waits = [scene.later(seconds).settle().waits() for seconds in (2, 30, 300)]
+    assert waits == sorted(set(waits))
+    assert waits[-1] == 10
+
+
+def test_nothing_goes_while_the_service_does_not_select_the_routers() -> None:
+    scene, _old, new = with_candidate()
+    ready(scene, new).settle()
+    service = scene.child("Service", "digits")
+    service["spec"]["selector"] = {"lamplighter.dev/deployment": "digits"}
+    assert scene.having(service).later(60).plan().delete == ()
