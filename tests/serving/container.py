@@ -134,7 +134,8 @@ RESTRICTED = (
 def pod(deployment: Deployment) -> tuple[Obj, Obj]:
     """The init container and the container of the pod that the operator makes."""
     plan = Scene(deployment, a_trained().with_model(1)).plan()
-    (workload,) = [obj for wave in plan.create for obj in wave if obj["kind"] == "Deployment"]
+    made = [obj for wave in plan.create for obj in wave if obj["kind"] == "Deployment"]
+    (workload,) = [obj for obj in made if "lamplighter.dev/revision" in obj["metadata"]["labels"]]
     spec = workload["spec"]["template"]["spec"]
     return spec["initContainers"][0], spec["containers"][0]
 
