@@ -88,9 +88,10 @@ def _under_way(
         _conclude(view, status, reason="Paused", message=said, progressing=True)
     elif entry.step_since is not None:
         hold = target.course.step(entry.step).hold
-        unsaid = "" if status.router.verified else ", but not every router pod says now that it has the newest split"
+        holds = status.router.verified
+        unsaid = "" if holds else ", but not every router pod says now that it has the newest split"
         said = f"{where}holds for {hold} since {entry.step_since}{unsaid}"
-        _conclude(view, status, reason="Holding", message=said, progressing=True)
+        _conclude(view, status, reason="Holding" if holds else "RollingOut", message=said, progressing=True)
     else:
         _conclude(view, status, reason="RollingOut", message=where + counted, progressing=True)
 

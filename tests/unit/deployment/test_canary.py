@@ -178,7 +178,7 @@ def test_a_hold_goes_on_while_a_router_pod_is_silent_and_ends_only_when_it_speak
     scene, old, new = stepping({"weight": 20, "hold": "60s"})
     follow = scene.cluster
     lagging(scene).later(61).settle()
-    assert (weights(scene), scene.told("Ready")[1]) == ({old: 80, new: 20}, "Holding")
+    assert (weights(scene), scene.told("Ready")[1]) == ({old: 80, new: 20}, "RollingOut")
     assert "not every router pod" in scene.told("Ready")[2]
     assert scene.later(601).settle().told("Stalled")[1] == "ProgressDeadlineExceeded"
     scene.cluster = follow
