@@ -22,15 +22,17 @@ def train(world: World, name: str, script: str, **spec: Any) -> None:
 
 
 def running(world: World, name: str, attempt: int = 1) -> list[Obj]:
-    """Wait until an attempt runs; gives its pods by their index."""
+    """Wait until an attempt runs with all its pods, which an elastic one need not have; gives them by their index."""
 
     def there() -> list[Obj]:
-        run = world.get("modeltraining", name).get("status", {}).get("run", {})
+        training = world.get("modeltraining", name)
+        run = training.get("status", {}).get("run", {})
         if (run.get("attempt"), run.get("state")) != (attempt, "Running"):
             return []
         found = world.all("pods", f"lamplighter.dev/training={name},lamplighter.dev/attempt={attempt}")
         live = [pod for pod in found if pod["status"]["phase"] == "Running"]
-        return sorted(live, key=lambda pod: pod["metadata"]["name"])
+        complete = len(live) >= training["spec"].get("nodes", 1)
+        return sorted(live, key=lambda pod: pod["metadata"]["name"]) if complete else []
 
     pods: list[Obj] = wait_until(f"attempt {attempt} of {name} runs", there, PATIENCE)
     return pods
