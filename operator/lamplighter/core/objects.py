@@ -33,6 +33,13 @@ def ref(obj: Obj) -> Ref:
     return Ref(obj["kind"], meta["namespace"], meta["name"], meta.get("uid"))
 
 
+def partial(obj: Obj, annotations: dict[str, str] | None = None, **body: Any) -> Obj:
+    """A partial object for ``Plan.patch``: these fields and annotations, merged only into this very object."""
+    meta = {field: obj["metadata"][field] for field in ("name", "namespace", "uid")}
+    notes = {"annotations": annotations} if annotations else {}
+    return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": meta | notes, **body}
+
+
 def controller_uid(obj: Obj) -> str | None:
     """The uid of the owner that controls the object."""
     for owner in obj["metadata"].get("ownerReferences", ()):

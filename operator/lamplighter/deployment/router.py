@@ -5,7 +5,7 @@ from typing import Any
 
 from lamplighter.api.router import Router
 from lamplighter.core.naming import COMPONENT, CONFIG, OWNER_LABEL, REVISION, ROUTER, child, child_labels, digest
-from lamplighter.core.objects import Obj
+from lamplighter.core.objects import Obj, partial
 from lamplighter.core.plan import Snapshot
 from lamplighter.core.podtemplate import override
 from lamplighter.deployment.clusters import GRPC_INFERENCE
@@ -48,12 +48,12 @@ def config_map(snapshot: Snapshot, traffic: Traffic, options: Options) -> Obj:
 def configure(config_map: Obj, traffic: Traffic, options: Options) -> Obj:
     """The patch that makes a ConfigMap tell the routers this, and nothing else."""
     strange = dict.fromkeys(config_map.get("data") or {})  # null removes a key that a merge would leave
-    return _patch(config_map, {CONFIG: version(traffic, options)}, data=strange | files(traffic, options))
+    return partial(config_map, {CONFIG: version(traffic, options)}, data=strange | files(traffic, options))
 
 
 def kick(pod: Obj, version: str) -> Obj:
     """The patch that makes the kubelet bring a pod its ConfigMap at once: it looks when the pod changes."""
-    return _patch(pod, {CONFIG: version})
+    return partial(pod, {CONFIG: version})
 
 
 def pods(snapshot: Snapshot) -> list[Obj]:
@@ -227,18 +227,3 @@ def _child(snapshot: Snapshot, api_version: str, kind: str, name: str, **body: A
 
 def _port(name: str, port: int, target: int) -> Obj:
     return {"name": name, "port": port, "targetPort": target}
-
-
-def _patch(obj: Obj, annotations: dict[str, str], **body: Any) -> Obj:
-    meta = obj["metadata"]
-    return {
-        "apiVersion": obj["apiVersion"],
-        "kind": obj["kind"],
-        "metadata": {
-            "name": meta["name"],
-            "namespace": meta["namespace"],
-            "uid": meta["uid"],
-            "annotations": annotations,
-        },
-        **body,
-    }

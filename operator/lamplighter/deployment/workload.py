@@ -1,7 +1,7 @@
 """What runs a revision: a Deployment each, and a budget for the evictions of its pods."""
 
 from lamplighter.core.naming import OWNER_LABEL, REVISION, child, child_labels
-from lamplighter.core.objects import Obj
+from lamplighter.core.objects import Obj, partial
 from lamplighter.core.plan import Snapshot
 from lamplighter.deployment import torchserve
 from lamplighter.deployment.revision import Revision, object_name
@@ -45,20 +45,10 @@ def disruption_budget(snapshot: Snapshot, revision: str) -> Obj:
 
 def scale(deployment: Obj, replicas: int) -> Obj:
     """The patch that gives a Deployment this many replicas."""
-    return _patch(deployment, {"replicas": replicas})
+    return partial(deployment, spec={"replicas": replicas})
 
 
 def repoint(service: Obj, wanted: Obj) -> Obj:
     """The patch that makes a Service select what another would, and by nothing else."""
     strange = dict.fromkeys(service["spec"].get("selector") or {})  # null removes a key that a merge would leave
-    return _patch(service, {"selector": strange | wanted["spec"]["selector"], "ports": wanted["spec"]["ports"]})
-
-
-def _patch(obj: Obj, spec: Obj) -> Obj:
-    meta = obj["metadata"]
-    return {
-        "apiVersion": obj["apiVersion"],
-        "kind": obj["kind"],
-        "metadata": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]},
-        "spec": spec,
-    }
+    return partial(service, spec={"selector": strange | wanted["spec"]["selector"], "ports": wanted["spec"]["ports"]})

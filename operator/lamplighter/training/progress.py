@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from lamplighter.api.failures import Cause, Failure
 from lamplighter.api.training import Artifact, Run, RunState, TrainingSpec
 from lamplighter.core import pods
-from lamplighter.core.objects import Obj, timestamp
+from lamplighter.core.objects import Obj, partial, timestamp
 from lamplighter.core.plan import Plan
 from lamplighter.training import attempts, freeze, output, reports, stages
 from lamplighter.training.observe import Observation, Progress, observe, pods_of
@@ -178,8 +178,7 @@ def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[
         change |= {"parallelism": spec.nodes, "completions": spec.nodes}
     if not change:
         return ()
-    meta = {field: job["metadata"][field] for field in ("name", "namespace", "uid")}
-    return ({"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": change},)
+    return (partial(job, spec=change),)
 
 
 def _wait_or(otherwise: Plan, seen: Observation) -> Plan:

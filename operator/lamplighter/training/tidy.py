@@ -10,7 +10,7 @@ from lamplighter.api.common import seconds
 from lamplighter.api.training import RunState
 from lamplighter.core import pods
 from lamplighter.core.naming import ATTEMPT, STAGE, run_number
-from lamplighter.core.objects import Obj, Ref, condition, labels, moment, ref
+from lamplighter.core.objects import Obj, Ref, condition, labels, moment, partial, ref
 from lamplighter.core.plan import Plan
 from lamplighter.training import freeze
 from lamplighter.training.diagnosis import lost_for_good
@@ -83,8 +83,7 @@ def _stop_after(view: TrainingView, job: Obj) -> float | None:
 
 def _stop(job: Obj) -> Obj:
     """Ends the Job for good, and keeps the pods that failed: neither a queue nor anybody else starts it again."""
-    meta = {field: job["metadata"][field] for field in ("name", "namespace", "uid")}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"activeDeadlineSeconds": 1}}
+    return partial(job, spec={"activeDeadlineSeconds": 1})
 
 
 def _lost(pod: Obj) -> Ref:
