@@ -8,7 +8,7 @@ from typing import Any
 
 from lamplighter.api.failures import Cause, Failure
 from lamplighter.core.conditions import reason_word
-from lamplighter.core.objects import Obj
+from lamplighter.core.objects import Obj, condition
 
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
@@ -105,6 +105,11 @@ def first_failure(pods: Iterable[Obj]) -> Failure | None:
 def echoes(cause: Failure) -> bool:
     """True when a failure mostly follows from that of another pod."""
     return cause.reason in _ECHOES or (cause.exit_code in KILLED and cause.reason != "OOMKilled")
+
+
+def ready(pod: Obj) -> bool:
+    """True when the kubelet calls the pod ready."""
+    return condition(pod, "Ready") is not None
 
 
 def failed(pod: Obj) -> bool:

@@ -3,11 +3,10 @@
 from typing import Any
 
 from lamplighter.core.objects import Obj
-from lamplighter.deployment.torchserve import HEALTH, INFERENCE
+from lamplighter.deployment.torchserve import GRPC_INFERENCE, HEALTH, INFERENCE
 from lamplighter.deployment.traffic import Backend, Options
 
 REST, GRPC = "rest", "grpc"
-GRPC_INFERENCE = 7070
 _TYPE = "type.googleapis.com/envoy."
 _PROTOCOLS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _IDLE = "60s"

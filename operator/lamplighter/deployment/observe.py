@@ -59,10 +59,5 @@ def _obstacle(snapshot: Snapshot, deployment: Obj, revision: str) -> Failure | N
 
 
 def _complaint(its_pods: Iterable[Obj]) -> Failure | None:
-    waiting = [pod for pod in its_pods if not _pod_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+    waiting = [pod for pod in its_pods if not pods.ready(pod) and "deletionTimestamp" not in pod["metadata"]]
     return pods.first_failure(waiting) or next((o for pod in waiting if (o := pods.obstacle(pod))), None)
-
-
-def _pod_ready(pod: Obj) -> bool:
-    entries = pod.get("status", {}).get("conditions") or ()
-    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in entries)

@@ -8,11 +8,10 @@ from lamplighter.core.naming import COMPONENT, CONFIG, OWNER_LABEL, REVISION, RO
 from lamplighter.core.objects import Obj, partial
 from lamplighter.core.plan import Snapshot
 from lamplighter.core.podtemplate import override
-from lamplighter.deployment.clusters import GRPC_INFERENCE
 from lamplighter.deployment.envoy import PREVIEW_PORT, PUBLIC_PORT, STATUS_PORT, files, version
 from lamplighter.deployment.listeners import FOLDER
 from lamplighter.deployment.revision import object_name
-from lamplighter.deployment.torchserve import HEALTH, INFERENCE, METRICS
+from lamplighter.deployment.torchserve import GRPC_INFERENCE, HEALTH, INFERENCE, METRICS
 from lamplighter.deployment.traffic import Options, Traffic
 
 _COMPONENT = "router"

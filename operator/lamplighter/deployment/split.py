@@ -10,6 +10,7 @@ from datetime import timedelta
 from lamplighter.api.common import seconds
 from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.api.router import Share
+from lamplighter.core import pods
 from lamplighter.core.objects import Obj, Ref, moment
 from lamplighter.core.plan import READING, Snapshot
 from lamplighter.deployment import course, envoy, revision, router
@@ -98,9 +99,9 @@ def version(view: DeploymentView, status: DeploymentStatus) -> str:
 
 def look(view: DeploymentView) -> Routers:
     """Compare what the router pods said with the split of the status that was read."""
-    pods = router.pods(view.snapshot)
-    ready = [pod for pod in pods if _ready(pod)]
-    lingering = [pod for pod in pods if _lingers(pod) and not _over(view, pod)]
+    found = router.pods(view.snapshot)
+    ready = [pod for pod in found if _ready(pod)]
+    lingering = [pod for pod in found if _lingers(pod) and not _over(view, pod)]
     wanted = version(view, view.status)
     if _settled(view.snapshot.obj.get("status") or {}):
         known = view.status.router.verified and view.status.router.config == wanted
@@ -139,9 +140,7 @@ def _said(view: DeploymentView, pod: Obj) -> Reading:
 
 
 def _ready(pod: Obj) -> bool:
-    entries = pod.get("status", {}).get("conditions") or ()
-    ready = any(entry["type"] == "Ready" and entry["status"] == "True" for entry in entries)
-    return ready and not _stopping(pod)
+    return pods.ready(pod) and not _stopping(pod)
 
 
 def _stopping(pod: Obj) -> bool:

@@ -13,7 +13,7 @@ from lamplighter.deployment import workers
 from lamplighter.deployment.model import claim_and_path
 from lamplighter.deployment.revision import Revision
 
-GRPC, INFERENCE, METRICS, HEALTH = 7070, 8080, 8082, 8090
+GRPC_INFERENCE, INFERENCE, METRICS, HEALTH = 7070, 8080, 8082, 8090
 DRAIN_SECONDS = 5
 """How long a pod goes on serving after it was told to stop, until no router or kube-proxy sends to it any more."""
 _STOP_SECONDS = 10
@@ -74,7 +74,7 @@ def pod(name: str, revision: Revision, labels: dict[str, str], default_image: st
         ),
         "ports": [
             {"name": "inference", "containerPort": INFERENCE},
-            {"name": "grpc", "containerPort": GRPC},
+            {"name": "grpc", "containerPort": GRPC_INFERENCE},
             {"name": "metrics", "containerPort": METRICS},
             {"name": "health", "containerPort": HEALTH},
         ],
