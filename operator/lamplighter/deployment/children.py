@@ -31,7 +31,7 @@ def needed(
     work = Work()
     if newest is not None and revision.find(view.snapshot, newest.name) is None:
         work.revisions.append(revision.freeze(view.snapshot, newest))
-    for name, size in _sizes(view, draft, target, routers).items():
+    for name, size in _sizes(view, draft, target).items():
         found = newest if newest is not None and newest.name == name else revision.find(view.snapshot, name)
         if found is not None:
             _sustain(view, found, size, work)
@@ -40,7 +40,7 @@ def needed(
     return work
 
 
-def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, routers: Routers) -> dict[str, int]:
+def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None) -> dict[str, int]:
     """How many pods each revision is to have; one that is going keeps what it has."""
     sizes = {draft.stable.revision: view.replicas} if draft.stable is not None else {}
     stable, candidate = draft.stable, draft.candidate
@@ -56,7 +56,7 @@ def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, r
     alone = way.alone or stable is None
     size = view.replicas if alone else max(carrying, way.size(candidate.step, view.replicas))
     before = view.snapshot.owned("Deployment", revision.object_name(view.snapshot.name, candidate.revision))
-    if before is not None and not (routers.verified and split.version(view, draft) == split.version(view, view.status)):
+    if before is not None and not draft.router.verified:
         size = max(size, before["spec"].get("replicas") or 0)  # some router may still have a higher weight
     sizes[candidate.revision] = size
     return sizes
@@ -99,8 +99,8 @@ def _stand(view: DeploymentView, draft: DeploymentStatus, work: Work) -> None:
     spec, image = view.spec.router, view.options.router_image
     found = view.snapshot.owned("Deployment", router.deployment_name(view.snapshot, spec))
     if found is None:
-        options, version = split.options(view, draft), split.version(view, draft)
-        work.create.append(router.deployment(view.snapshot, spec, options, image, version))
+        options = split.options(view, draft)
+        work.create.append(router.deployment(view.snapshot, spec, options, image, draft.router.config or ""))
     elif found["spec"].get("replicas") != spec.replicas:
         work.patch.append(workload.scale(found, spec.replicas))
     budget = router.disruption_budget(view.snapshot)
@@ -110,7 +110,7 @@ def _stand(view: DeploymentView, draft: DeploymentStatus, work: Work) -> None:
 
 def _configure(view: DeploymentView, draft: DeploymentStatus, wanted: Traffic, work: Work) -> None:
     """Write the configuration down, and have the kubelets bring it to the router pods at once."""
-    options, version = split.options(view, draft), split.version(view, draft)
+    options, version = split.options(view, draft), draft.router.config or ""
     found = view.snapshot.owned("ConfigMap", router.router_name(view.snapshot.name))
     if found is None:
         work.create.append(router.config_map(view.snapshot, wanted, options))

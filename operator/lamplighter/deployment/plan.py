@@ -65,7 +65,7 @@ def _record(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> 
     if told.config != config:
         told.config, told.changed_at = config, timestamp(view.now)
     told.replicas, told.ready_replicas = routers.wanted, routers.ready
-    told.verified = routers.verified and config == split.version(view, view.status)
+    told.verified = routers.verified and config == routers.config
     told.unverified_since = None if told.verified else told.unverified_since or timestamp(view.now)
     if told.verified:
         told.traffic = split.shares(split.traffic(view, draft))

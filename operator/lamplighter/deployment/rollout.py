@@ -22,6 +22,7 @@ from lamplighter.deployment.view import DeploymentView
 _DRAIN = 30.0
 """Seconds beyond the longest request after which one that is still under way keeps nothing any more."""
 _SOON, _RARELY = 0.25, 10.0
+"""Seconds between two questions to the router pods: at first, and at most."""
 _MOST_RETIRING = 12
 """So many that go and cannot be shown to be idle are enough; the next one begins when they are fewer."""
 _SETTLE = 1.0
@@ -117,7 +118,7 @@ def waits(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, ro
             for entry in draft.retiring
         ]
     if unverified:
-        found.append(_pause(view, draft.router.unverified_since or draft.router.changed_at, _SOON))
+        found.append(_pause(view, draft.router.unverified_since, _SOON))
     return found
 
 

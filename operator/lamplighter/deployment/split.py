@@ -26,10 +26,12 @@ _GRACE = timedelta(seconds=5)
 class Routers:
     """What the router pods said.
 
+    ``config``: the version that they should have by the status that was read.
     ``verified``: at least one is ready, and all that are ready follow the split that the status tells of.
     ``nobody_else``: those that are not ready or being stopped, and may still have connections, follow it as well.
     """
 
+    config: str
     wanted: int
     ready: int
     verified: bool
@@ -105,10 +107,11 @@ def look(view: DeploymentView) -> Routers:
     wanted = version(view, view.status)
     if _settled(view.snapshot.obj.get("status") or {}):
         known = view.status.router.verified and view.status.router.config == wanted
-        return Routers(view.spec.router.replicas, len(ready), known, known, False)
+        return Routers(wanted, view.spec.router.replicas, len(ready), known, known, False)
     readings = tuple(_said(view, pod) for pod in ready)
     leaving = tuple(_said(view, pod) for pod in lingering)
     return Routers(
+        config=wanted,
         wanted=view.spec.router.replicas,
         ready=len(ready),
         verified=bool(ready) and all(said.version == wanted for said in readings) and len(ready) >= _counted(view),
