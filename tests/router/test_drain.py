@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 
-from tests.router.envoy_process import DRAIN
-from tests.router.world import A, World, only, until
+from tests.router.envoy_process import DRAIN, Router
+from tests.router.pods import Pod
+from tests.router.world import A, Answer, World, only, until
 
 
 async def test_no_request_is_lost_when_a_router_is_stopped(world: World) -> None:
@@ -27,12 +28,18 @@ async def test_no_request_is_lost_when_a_router_is_stopped(world: World) -> None
     assert load.lost == []
 
 
-async def test_what_is_in_flight_is_waited_for(world: World) -> None:
+async def with_one_in_flight(world: World) -> tuple[Pod, Router, asyncio.Task[Answer]]:
+    """A pod that keeps a request waiting, its router, and the request."""
     pod = await world.pod(A)
     pod.gate.clear()
     router = await world.router(only(A))
     asked = asyncio.create_task(world.get(router))
     await until(lambda: pod.asked)
+    return pod, router, asked
+
+
+async def test_what_is_in_flight_is_waited_for(world: World) -> None:
+    pod, router, asked = await with_one_in_flight(world)
     drain = await asyncio.to_thread(router.drain, delay=0, limit=10)
     await until(lambda: not router.listens(8080))
     assert router.reading().active == {A: 1}
@@ -43,11 +50,7 @@ async def test_what_is_in_flight_is_waited_for(world: World) -> None:
 
 
 async def test_a_request_that_takes_too_long_is_given_up(world: World) -> None:
-    pod = await world.pod(A)
-    pod.gate.clear()
-    router = await world.router(only(A))
-    asked = asyncio.create_task(world.get(router))
-    await until(lambda: pod.asked)
+    pod, router, asked = await with_one_in_flight(world)
     drain = await asyncio.to_thread(router.drain, delay=0, limit=0.3)
     assert await asyncio.to_thread(drain.wait) == 1
     pod.gate.set()
