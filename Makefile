@@ -59,6 +59,10 @@ test: lint test-unit test-torch test-router test-integration test-serving test-e
 test-unit: venv ## Unit tests: pure, seconds.
 	$(RUN)/pytest tests/unit tests/bench tests/soak -q
 
+.PHONY: fuzz
+fuzz: venv ## Unit tests whose examples are drawn, with many new ones (test-unit draws the same in every run).
+	$(RUN)/pytest tests/unit -q -m hypothesis --hypothesis-profile=fuzz
+
 TORCH := .state/torch
 .PHONY: test-torch
 test-torch: venv $(TORCH)/.ready ## Tests of launcher and library with a real torchrun, on CPU.

@@ -101,7 +101,7 @@ def any_router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
 
 
 @given(traffic=traffics(), options=all_options())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_built_is_accepted(any_router: Router, traffic: Traffic, options: Options) -> None:
     assert any_router.accepts(files(traffic, options), version(traffic, options)), any_router.log.read_text()[-2000:]
     assert set(any_router.reading().active) == {backend.revision for backend in traffic.backends}

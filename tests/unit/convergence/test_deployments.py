@@ -1,5 +1,6 @@
 """Whatever happens in whatever order: a deployment converges, and what serves is never taken away."""
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from tests.builders import a_deployment, a_pod, a_trained, a_workload
@@ -288,5 +289,5 @@ class DeploymentWorld(World):
         self.server.change(ME, lambda obj: obj["spec"].update(spec))
 
 
-TestDeployments = DeploymentWorld.TestCase
+TestDeployments = pytest.mark.hypothesis(DeploymentWorld.TestCase)
 TestDeployments.settings = PROFILE

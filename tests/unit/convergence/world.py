@@ -15,10 +15,8 @@ PATIENCE = 20.0
 LATE = ("Job", "ControllerRevision", "Deployment", "Service", "ConfigMap", "Pod", "Node")
 """Kinds whose listing a new leader may have got before the last writes of the old one."""
 PROFILE = settings(
-    max_examples=150,
+    max_examples=max(150, settings.default.max_examples),
     stateful_step_count=40,
-    deadline=None,
-    print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 

@@ -126,13 +126,12 @@ def test_a_busy_operator_is_asked_again_when_it_says(operator: Operator, trainin
     assert "429" in training.said[0]
 
 
-def test_an_operator_that_is_not_there_costs_two_seconds_at_the_end_at_most(tmp_path: Path):
+def test_an_operator_that_is_not_there_lets_the_run_end(tmp_path: Path):
     training = Training("http://127.0.0.1:9/progress", tmp_path)
     training.latest = {"step": 1}
     training.reporter.start()
-    began = time.monotonic()
     training.reporter.close()
-    assert time.monotonic() - began < 4.5
+    assert "the training is not affected" in training.said[0]
 
 
 @pytest.mark.parametrize(("url", "wanted"), [("", False), ("file:///etc/passwd", False), ("http://x/", True)])

@@ -183,7 +183,7 @@ def test_no_more_metrics_are_shown_than_the_api_takes() -> None:
     assert len(reports.told_by({"metrics": {f"m{number}": number for number in range(100)}}).metrics) == 32
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     report=st.dictionaries(st.sampled_from([*REPORT, "run", "attempt"]), ANYTHING),
     last_words=st.dictionaries(st.sampled_from([*REPORT, "reason", "message", "tail"]), ANYTHING),

@@ -49,6 +49,7 @@ class Readiness:
         self._slow: dict[str, float] = {}  # when TorchServe gave up waiting for an answer of a worker
         self._killed: float | None = None  # when the kernel last killed one for want of memory
         self._draining = False
+        self._told_ready = False
 
     def server_started(self, now: float) -> None:
         """The server's process was started."""
@@ -126,6 +127,12 @@ class Readiness:
             return len(self._ready) >= self._expected and not self._warm and not self._draining
 
     @property
+    def told_ready(self) -> bool:
+        """Whether any verdict ever was that requests may come: nobody sends them to a pod that never was ready."""
+        with self._lock:
+            return self._told_ready
+
+    @property
     def proved(self) -> bool:
         """Whether the example was ever answered well, or there is none."""
         with self._lock:
@@ -145,6 +152,7 @@ class Readiness:
                 return self._workers_missing()
             if not self._warm:
                 return self._not_predicted()
+            self._told_ready = True
             return Verdict(True, "Ready", self._count())
 
     def _count(self) -> str:

@@ -142,9 +142,10 @@ def run(environ: Mapping[str, str], stop: StopRequest, scratch: Path) -> int:
     process = server.start(scratch)
     stop.notify(lambda _: server.readiness.drain())  # at once, whatever this thread is doing
     probes.serve(server.readiness)
-    hopeless, served = watch(server, process, stop)
+    hopeless = watch(server, process, stop)
     if process.poll() is None:
-        drain(server, delay if served else 0, time.monotonic() + delay + settings.response_timeout_s)
+        delay = delay if server.readiness.told_ready else 0
+        drain(server, delay, time.monotonic() + delay + settings.response_timeout_s)
         _end(process)
     elif not stop():
         code = exit_status(process.returncode)
@@ -156,24 +157,20 @@ def run(environ: Mapping[str, str], stop: StopRequest, scratch: Path) -> int:
     return 0
 
 
-def watch(server: Server, process: "subprocess.Popen[bytes]", stop: StopRequest) -> tuple[Verdict | None, bool]:
-    """Look at the server until it ends, is beyond hope (the verdict says why) or is to stop.
-
-    Also returns whether it was ever ready: nobody sends requests to a pod that never was.
-    """
-    served, before = False, False
+def watch(server: Server, process: "subprocess.Popen[bytes]", stop: StopRequest) -> Verdict | None:
+    """Look at the server until it ends, is to stop, or is beyond hope (the verdict says why)."""
+    before = False
     while process.poll() is None and not stop():
         server.observe()
         verdict = server.readiness.verdict()
-        served = served or verdict.ready
         if verdict.ready != before:
             before = verdict.ready
             say(f"{verdict.reason}: {verdict.message}")
         if hopeless := server.readiness.hopeless(time.monotonic()):
             say(f"{hopeless.reason}: {hopeless.message}; no new requests")
-            return hopeless, served
+            return hopeless
         time.sleep(POLL)
-    return None, served
+    return None
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
