@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 import uvloop
 
-from lamplighter import __version__, handlers, kube
+from lamplighter import __version__, election, handlers, kube
 from lamplighter.deployment import model as deployment_model
 from lamplighter.deployment import plan as deployment
 from lamplighter.deployment.view import Options as DeploymentOptions
@@ -88,7 +88,7 @@ async def main(settings: Settings) -> int:
             return 1
         operate = functools.partial(_operate, settings, client, queue, health, stop, endpoint, label)
         if settings.leader_election:
-            await kube.lead(settings, client, operate, stop)
+            await election.lead(settings, client, operate, stop)
         else:
             await operate()
     log.info("Lamplighter ends", extra={"asked": stop.is_set()})

@@ -1,27 +1,23 @@
-"""The Kubernetes API. The only file that imports the kubernetes client.
+"""The Kubernetes API: the calls of a reconcile.
 
-The client brings configuration, credentials and the lease; the requests of a reconcile go through one aiohttp session
+The kubernetes client brings configuration and credentials; the requests of a reconcile go through one aiohttp session
 as plain dicts, because building and validating the client's models costs more CPU than everything else in a reconcile.
 """
 
-import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 import orjson
 from kubernetes.aio import config
-from kubernetes.aio.client import ApiClient, ApiException, Configuration, V1Lease, V1ObjectMeta
+from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.leaderelection.electionconfig import Config as ElectionConfig
-from kubernetes.aio.leaderelection.leaderelection import LeaderElection
-from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 from lamplighter import __version__, routers
+from lamplighter.core import pods
 from lamplighter.core.objects import Obj, Ref
 from lamplighter.engine import metrics
 from lamplighter.engine.api import ApiError
@@ -33,7 +29,9 @@ FIELD_MANAGER = "lamplighter"
 _MERGE = "application/merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _PAGE = 500
-_NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
+_NEWS = "regarding.kind=Pod,reason!=Scheduled,reason!=Pulling,reason!=Pulled,reason!=Created,reason!=Started"
+"""The Events about pods that are more than the story of a start."""
+NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +97,17 @@ class Client:
             if not error.gone and error.status != 409:  # 409: another object of that name by now
                 raise
 
+    async def pod_events(self, namespace: str, job: str) -> list[Obj]:
+        """The Events about pods of this Job, but not those that tell how they start; none when we may not read them."""
+        try:
+            pages = self._pages("Event", _url("Event", namespace), {"fieldSelector": _NEWS})
+            return [event async for event in pages if pods.is_of_job(event["regarding"].get("name") or "", job)]
+        except ApiError as error:
+            if not error.refused:
+                raise
+            log.warning("Events cannot be read: %s", error)
+            return []
+
     async def ask(self, pod: Obj) -> Obj | None:
         """What a router pod says about itself; None when it does not answer."""
         return await routers.ask(self._session, self._router_status, pod)
@@ -124,14 +133,21 @@ class Client:
         """Key and generation of every object of a kind, in pages, metadata only."""
         urls = [_url(kind, namespace) for namespace in self._namespaces]
         cluster_wide = f"{RESOURCES[kind].path}/{RESOURCES[kind].plural}"
-        return [found for url in urls or [cluster_wide] async for found in self._pages(kind, url)]
+        metas = [
+            item["metadata"]
+            for url in urls or [cluster_wide]
+            async for item in self._pages(kind, url, {}, accept=_METADATA_ONLY)
+        ]
+        return [(Key(kind, meta["namespace"], meta["name"]), meta.get("generation", 0)) for meta in metas]
 
-    async def _pages(self, kind: str, url: str) -> AsyncIterator[tuple[Key, int]]:
-        query = {"limit": str(_PAGE)}
+    async def _pages(
+        self, kind: str, url: str, query: dict[str, str], accept: str = "application/json"
+    ) -> AsyncIterator[Obj]:
+        query = {**query, "limit": str(_PAGE)}
         while True:
-            page = await self._send("GET", "list", kind, f"{url}?{urlencode(query)}", accept=_METADATA_ONLY)
-            for meta in (item["metadata"] for item in page["items"] or ()):
-                yield Key(kind, meta["namespace"], meta["name"]), meta.get("generation", 0)
+            page = await self._send("GET", "list", kind, f"{url}?{urlencode(query)}", accept=accept)
+            for item in page["items"] or ():
+                yield item
             query["continue"] = page["metadata"].get("continue") or ""
             if not query["continue"]:
                 return
@@ -164,7 +180,7 @@ class Client:
                     answer: Obj = orjson.loads(content)
                     return answer
                 raise _error(response, content)
-        except _NO_ANSWER as error:
+        except NO_ANSWER as error:
             metrics.REQUESTS.labels(verb, resource, "none").inc()
             raise ApiError(0, type(error).__name__, str(error) or "no answer in time") from error
 
@@ -187,99 +203,6 @@ async def connect(settings: Settings) -> AsyncIterator[Client]:
         yield client
     finally:
         await client.close()
-
-
-class _Lock(LeaseLock):  # type: ignore[misc]
-    """The client's lock, for which a connection that fails is a failed try, and not the end."""
-
-    async def get(self, name: str, namespace: str) -> tuple[bool, Any]:
-        try:
-            found: tuple[bool, Any] = await super().get(name, namespace)
-            return found
-        except _NO_ANSWER as error:
-            return False, ApiException(status=0, reason=f"{type(error).__name__}: {error}")
-
-    async def create(self, name: str, namespace: str, election_record: Any) -> bool:
-        try:
-            # The client's own create fails in version 37: it passes pretty=True where only text is accepted.
-            lease = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
-            await self.api_instance.create_namespaced_lease(namespace, lease)
-        except (*_NO_ANSWER, ApiException) as error:
-            log.warning("the lease could not be created: %s", error)
-            return False
-        return True
-
-    async def update(self, name: str, namespace: str, updated_record: Any) -> bool:
-        try:
-            return bool(await super().update(name, namespace, updated_record))
-        except _NO_ANSWER as error:
-            log.warning("the lease could not be renewed: %s", error)
-            return False
-
-
-async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-    """Wait for the lease, then do ``run`` while it is ours; returns when either ends, and gives the lease back.
-
-    ``stop`` ends the waiting; ``run`` sees to its own end. A leader that cannot renew stops writing before its lease
-    runs out for the others.
-    """
-    begun, finished = asyncio.Event(), asyncio.Event()
-
-    async def started() -> None:
-        begun.set()
-        metrics.LEADER.set(1)
-        log.info("this process leads", extra={"identity": settings.identity})
-        try:
-            await run()
-        finally:
-            finished.set()
-
-    async def stopped() -> None:
-        log.error("the lease is lost")
-        finished.set()
-
-    waiting = asyncio.ensure_future(stop.wait())
-    done = asyncio.ensure_future(finished.wait())
-    async with ApiClient(await configuration()) as api:
-        lock = _Lock(settings.lease_name, settings.lease_namespace, settings.identity, api)
-        timing = {
-            "lease_duration": settings.lease_duration,
-            "renew_deadline": settings.lease_renew_deadline,
-            "retry_period": settings.lease_retry_period,
-        }
-        election = LeaderElection(ElectionConfig(lock, onstarted_leading=started, onstopped_leading=stopped, **timing))
-        client.may_write = lambda: _holds(election, settings)
-        campaign = asyncio.ensure_future(election.run())
-        try:
-            await asyncio.wait({campaign, done, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            if begun.is_set():
-                await asyncio.wait({campaign, done}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            metrics.LEADER.set(0)
-            for task in (campaign, done, waiting):
-                task.cancel()
-            outcome = (await asyncio.gather(campaign, return_exceptions=True))[0]
-            if isinstance(outcome, Exception):
-                log.error("the campaign for the lease broke", exc_info=outcome)
-            await _release(lock, settings)
-
-
-def _holds(election: LeaderElection, settings: Settings) -> bool:
-    """True while the lease that was seen last is ours, and young enough for what is on its way to arrive in time."""
-    seen = election.observed_record
-    age = time.time() - election.observed_time_milliseconds / 1000
-    return seen is not None and seen.holder_identity == settings.identity and age < settings.lease_renew_deadline
-
-
-async def _release(lock: LeaseLock, settings: Settings) -> None:
-    """Let the next leader start at once."""
-    await lock.get(settings.lease_name, settings.lease_namespace)
-    lease = lock.lease_reference
-    if lease is None or lease.spec is None or lease.spec.holder_identity != settings.identity:
-        return
-    lease.spec.holder_identity = ""
-    with contextlib.suppress(ApiException, *_NO_ANSWER):
-        await lock.api_instance.replace_namespaced_lease(settings.lease_name, settings.lease_namespace, lease)
 
 
 def _url(kind: str, namespace: str, name: str = "") -> str:

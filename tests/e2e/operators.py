@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.demo.cluster import OPERATOR_NAMESPACE, get, kubectl
+from tests.demo.cluster import OPERATOR_NAMESPACE, get, kubectl, wait_until
 
 LABEL = "app.kubernetes.io/name=lamplighter-operator"
 
@@ -53,6 +53,18 @@ def under_attack(seed: int, between: tuple[float, float] = (8.0, 25.0)) -> Itera
     finally:
         done.set()
         thread.join()
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """While inside, no operator lives."""
+    scale = ("-n", OPERATOR_NAMESPACE, "scale", "deployment", "lamplighter-operator")
+    kubectl(*scale, "--replicas=0")
+    try:
+        wait_until("no operator is left", lambda: not pods(), 120)
+        yield
+    finally:
+        kubectl(*scale, "--replicas=2")
 
 
 def _kill(pod: dict[str, Any]) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.demo.cluster import OPERATOR_NAMESPACE, kubectl, wait_until
+from tests.demo.cluster import wait_until
 from tests.e2e import operators
 from tests.e2e.load import Result, load
 from tests.e2e.world import PATIENCE, World
@@ -146,17 +146,11 @@ def test_routers_and_pods_come_and_go(world: World, served: str) -> None:
 
 
 def test_it_serves_on_while_the_operator_is_away(world: World, served: str) -> None:
-    scale = ("-n", OPERATOR_NAMESPACE, "scale", "deployment", "lamplighter-operator")
-    kubectl(*scale, "--replicas=0")
-    try:
-        wait_until("the operator is gone", lambda: not operators.pods(), PATIENCE)
-        with load(world, served) as result:
-            pods = world.all("pods", f"lamplighter.dev/deployment={served}")
-            world.kubectl("delete", "pod", pods[0]["metadata"]["name"], pods[-1]["metadata"]["name"])
-            wait_until("they are replaced", lambda: _all_ready(world), PATIENCE)
-        nothing_lost(result)
-    finally:
-        kubectl(*scale, "--replicas=2")
+    with operators.away(), load(world, served) as result:
+        pods = world.all("pods", f"lamplighter.dev/deployment={served}")
+        world.kubectl("delete", "pod", pods[0]["metadata"]["name"], pods[-1]["metadata"]["name"])
+        wait_until("they are replaced", lambda: _all_ready(world), PATIENCE)
+    nothing_lost(result)
 
 
 def test_a_revision_that_never_comes_up_gets_no_request(world: World, served: str) -> None:

@@ -1,6 +1,6 @@
 """A training that tells how far it is, saves its work, and needs nobody to listen."""
 
-from tests.demo.cluster import OPERATOR, OPERATOR_NAMESPACE, kubectl, wait_until
+from tests.demo.cluster import OPERATOR_NAMESPACE, kubectl, wait_until
 from tests.e2e import operators
 from tests.e2e.gangs import GANG, running, train
 from tests.e2e.world import PATIENCE, Obj, World
@@ -58,16 +58,12 @@ def test_progress_is_shown_and_survives_the_loss_of_a_pod(world: World) -> None:
 def test_a_training_goes_on_unharmed_while_the_operator_is_away(world: World) -> None:
     train(world, "alone", SAVING)
     running(world, "alone")
-    try:
-        kubectl("-n", OPERATOR_NAMESPACE, "scale", OPERATOR, "--replicas=0")
-        wait_until("nobody operates", lambda: not operators.pods(), PATIENCE)
+    with operators.away():
         wait_until(
             "the training ends by itself",
             lambda: any(entry["type"] == "Complete" for entry in _conditions(world.get("job", "alone-1-1"))),
             PATIENCE,
         )
-    finally:
-        kubectl("-n", OPERATOR_NAMESPACE, "scale", OPERATOR, "--replicas=2")
     run = world.succeeded("alone")["run"]
     assert run["progress"]["steps"] == f"{STEPS}/{STEPS}"
     assert (run["attempt"], run["restarts"]) == (1, 0)

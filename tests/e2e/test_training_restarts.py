@@ -27,6 +27,13 @@ def killed_operators(operator: None) -> Iterator[None]:
 
 
 @pytest.fixture
+def reopened() -> Iterator[None]:
+    """Nodes that a test drained take pods again afterwards."""
+    yield
+    kubectl("uncordon", "--selector=kubernetes.io/os=linux")
+
+
+@pytest.fixture
 def healed() -> Iterator[None]:
     """Nodes that a test stopped run again afterwards, and take pods."""
     yield
@@ -47,17 +54,10 @@ def ended(world: World, name: str, reason: str, **more: Any) -> Obj:
 def succeeded(world: World, name: str, cause: str, *, restarts: int, executions: int) -> Obj:
     """Wait for success; its second attempt followed a failure of this cause."""
     run: Obj = world.succeeded(name)["run"]
-    if restarts == 0 and unwitnessed(run):
-        cause, restarts = "Infrastructure", 1
     assert run["lastFailure"]["cause"] == cause
     assert run["failures"] == {cause: 1}
     assert (run["attempt"], run["restarts"], run["executions"]) == (2, restarts, executions)
     return run
-
-
-def unwitnessed(run: Obj) -> bool:
-    """True when the pods had gone before a new operator lived: then nothing tells any more who took them away."""
-    return "No pod is left that tells why" in run["lastFailure"]["message"]
 
 
 def patch(world: World, name: str, **spec: Any) -> None:
@@ -119,16 +119,29 @@ def test_a_pod_that_somebody_deletes_is_infrastructure(world: World) -> None:
     succeeded(world, "robbed", "Infrastructure", restarts=1, executions=2)
 
 
-def test_an_eviction_spends_nothing(world: World) -> None:
+def drain(node: str, training: str) -> None:
+    """Evict a training's pods from a Node, as before its maintenance."""
+    options = ("--ignore-daemonsets", "--delete-emptydir-data", "--force")
+    kubectl("drain", node, *options, f"--pod-selector=lamplighter.dev/training={training}")
+
+
+def test_an_eviction_spends_nothing(world: World, reopened: None) -> None:
     train(world, "evicted", WAITS_ONCE, failurePolicy={"maxInfrastructureRestarts": 0})
     pod = running(world, "evicted")[1]
-    kubectl(
-        *("drain", pod["spec"]["nodeName"], "--ignore-daemonsets", "--delete-emptydir-data", "--force"),
-        "--pod-selector=lamplighter.dev/training=evicted",
-    )
-    kubectl("uncordon", pod["spec"]["nodeName"])
+    drain(pod["spec"]["nodeName"], "evicted")
     run = succeeded(world, "evicted", "Preempted", restarts=0, executions=2)
-    assert unwitnessed(run) or run["lastFailure"]["reason"] == "Evicted"
+    assert run["lastFailure"]["reason"] == "Evicted"
+
+
+def test_an_eviction_that_no_operator_lived_to_see_spends_nothing(world: World, reopened: None) -> None:
+    train(world, "unseen", WAITS_ONCE, failurePolicy={"maxInfrastructureRestarts": 0})
+    pod = running(world, "unseen")[1]
+    with operators.away():
+        drain(pod["spec"]["nodeName"], "unseen")
+        wait_until("no pod is left", lambda: not world.all("pods", "lamplighter.dev/training=unseen"), PATIENCE)
+    run = succeeded(world, "unseen", "Preempted", restarts=0, executions=2)
+    assert run["lastFailure"]["reason"] == "Evicted"
+    assert run["lastFailure"]["message"].endswith("as by a drain of its Node, which takes no new pods")
 
 
 def test_pods_of_higher_priority_cost_an_execution_and_no_restart(world: World) -> None:
@@ -158,7 +171,7 @@ def test_pods_of_higher_priority_cost_an_execution_and_no_restart(world: World) 
         template={"spec": {"nodeSelector": {"kubernetes.io/hostname": node}}},
     )
     run = succeeded(world, "modest", "Preempted", restarts=0, executions=2)
-    assert unwitnessed(run) or run["lastFailure"]["reason"] == "Preempted"
+    assert run["lastFailure"]["reason"] == "Preempted"
     world.succeeded("urgent")
 
 

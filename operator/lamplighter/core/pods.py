@@ -19,6 +19,7 @@ _PEER_LOST = re.compile(
     r"(gloo|nccl|distributed).*(closed|reset) by peer|ncclRemoteError|ncclSystemError|remote process exited", re.I
 )
 """How the collectives of PyTorch complain that another process has gone, where no launcher of ours says so."""
+_OF_JOB, _LONGEST = re.compile(r"(.+)-[0-9]+-[a-z0-9]{5}"), 63
 _LOG_LINES, _LOG_WIDTH = 20, 512
 NEVER = "9999"
 """Later than any moment that the kubelet writes."""
@@ -48,6 +49,12 @@ def report(text: str) -> Report:
         str(data.get("message") or ""),
         data,
     )
+
+
+def is_of_job(name: str, job: str) -> bool:
+    """True when an indexed Job of this name makes pods of that name; a long one is cut to fit 63 characters."""
+    parts = _OF_JOB.fullmatch(name)
+    return parts is not None and (parts[1] == job or (len(name) == _LONGEST and job.startswith(parts[1])))
 
 
 def containers(pod: Obj) -> Iterator[Obj]:

@@ -120,6 +120,10 @@ class Index:
         """A primary object."""
         return self._primary.get(key)
 
+    def closed_nodes(self) -> list[str]:
+        """Names of the Nodes that take no new pods, as when they are drained."""
+        return sorted(name for name, node in (self._nodes or {}).items() if node["spec"].get("unschedulable"))
+
     def snapshot(self, key: Key) -> Snapshot | None:
         """The object and its children as they are known now; None when it does not exist."""
         obj = self._primary.get(key)

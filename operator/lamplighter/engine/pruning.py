@@ -65,5 +65,6 @@ def _node(obj: Obj) -> Obj:
         "apiVersion": obj["apiVersion"],
         "kind": "Node",
         "metadata": {field: obj["metadata"][field] for field in _NODE_META if field in obj["metadata"]},
+        "spec": {f: obj["spec"][f] for f in ("unschedulable",) if f in obj.get("spec", {})},
         "status": {"conditions": [{f: entry[f] for f in _NODE_CONDITION if f in entry} for entry in conditions]},
     }

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lamplighter.core.errors import TerminalError, TransientError
 from lamplighter.core.objects import Obj, Ref
-from lamplighter.core.plan import READING, Plan, Snapshot
+from lamplighter.core.plan import POD_EVENTS, READING, Plan, Snapshot
 from lamplighter.engine import metrics
 from lamplighter.engine.api import Api, ApiError
 from lamplighter.engine.execute import execute
@@ -105,6 +105,9 @@ class Reconciler:
         if target.kind == READING:
             pod = snapshot.owned("Pod", target.name)
             return await self._api.ask(pod) if pod is not None else None
+        if target.kind == POD_EVENTS:
+            events = await self._api.pod_events(target.namespace, target.name)
+            return {"items": events, "closedNodes": self._index.closed_nodes()}
         return await self._api.get(target)
 
 

@@ -54,7 +54,7 @@ RESOURCES: dict[str, Resource] = {
         _resource("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets", f"{_READ} create delete"),
         _resource("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies", f"{_READ} create"),
         _resource("TokenReview", "authentication.k8s.io", "v1", "tokenreviews", "create", namespaced=False),
-        _resource("Event", "events.k8s.io", "v1", "events", "create"),
+        _resource("Event", "events.k8s.io", "v1", "events", "create list"),
     )
 }
 

@@ -13,7 +13,7 @@ from lamplighter.core.conditions import reason_word
 from lamplighter.core.naming import ATTEMPT, RUN, STAGE
 from lamplighter.core.objects import Obj, annotations, condition, controlled_by, labels, moment
 from lamplighter.core.plan import soonest
-from lamplighter.training import diagnosis
+from lamplighter.training import diagnosis, witness
 from lamplighter.training.diagnosis import Evidence
 from lamplighter.training.stage import STAGE_CONTAINERS
 from lamplighter.training.stages import TRAIN
@@ -114,11 +114,15 @@ def _suspended(view: TrainingView, spec: TrainingSpec, its_pods: list[Obj]) -> O
 
 def _failed(view: TrainingView, job: Obj, its_pods: list[Obj], failed: Obj, found: Evidence | None) -> Observation:
     patience = _patience(failed, view.now)
+    if found is None or found.echo:
+        told = witness.testify(view, job)
+        if told is not None:
+            return Observation(Progress.FAILED, told.message, told)
     if found is None:
-        text = failed.get("message") or "its Job failed"
+        text = f"{(failed.get('message') or 'its Job failed')[:2048]}. No pod is left that tells why, and no Event does"
         cause = Failure(
             reason=reason_word(failed.get("reason") or "", "JobFailed"),
-            message=f"Job {job['metadata']['name']}: {text[:2048]}. No pod is left that tells why: somebody deleted it",
+            message=f"Job {job['metadata']['name']}: {text}: somebody deleted it",
             cause=Cause.INFRASTRUCTURE,
         )
         return Observation(Progress.FAILED, cause.message, cause, retry_after=patience)

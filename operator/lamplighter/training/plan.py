@@ -7,8 +7,9 @@ from lamplighter.core.errors import TerminalError
 from lamplighter.core.naming import RETRAIN
 from lamplighter.core.objects import Ref, annotations
 from lamplighter.core.plan import Plan, Snapshot
-from lamplighter.training import freeze, verdict
+from lamplighter.training import freeze, verdict, witness
 from lamplighter.training.diagnosis import unknown_nodes, with_nodes_that_were_read
+from lamplighter.training.observe import pods_of
 from lamplighter.training.progress import advance, kept_from_starting, supersede
 from lamplighter.training.start import begun, last_run, start, unrecorded_jobs
 from lamplighter.training.tidy import tidy
@@ -28,9 +29,12 @@ def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
     missing = [Ref("Job", snapshot.namespace, name) for name in jobs if snapshot.owned("Job", name) is None]
     starting = not under_way and _wants_run(view)
     unknown = [Ref("Node", "", name) for name in (unknown_nodes(view) if under_way else ())]
+    job = snapshot.owned("Job", run.job) if run and under_way else None
+    witnesses = witness.wanted(view, job, pods_of(view, job)) if job else []
     return [
         *missing,
         *unknown,
+        *witnesses,
         *([Ref("ConfigMap", snapshot.namespace, source.config_map)] if source and starting else []),
     ]
 

@@ -119,6 +119,10 @@ class FaultyApi:
         """DELETE."""
         return await self._call(lambda: self._api.delete(ref))
 
+    async def pod_events(self, namespace: str, job: str) -> list[Obj]:
+        """The Events about a Job's pods."""
+        return await self._call(lambda: self._api.pod_events(namespace, job))
+
     async def ask(self, pod: Obj) -> Obj | None:
         """What a router pod says; it says nothing when the process is dead."""
         self._live()

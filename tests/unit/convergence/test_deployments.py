@@ -1,12 +1,11 @@
 """Whatever happens in whatever order: a deployment converges, and what serves is never taken away."""
 
-import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from tests.builders import a_deployment, a_pod, a_trained, a_workload
 from tests.builders.objects import Obj
 from tests.builders.routers import router_says, split_in
-from tests.unit.convergence.world import PROFILE, World
+from tests.unit.convergence.world import World, case_of
 
 from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.core.plan import Snapshot
@@ -289,5 +288,4 @@ class DeploymentWorld(World):
         self.server.change(ME, lambda obj: obj["spec"].update(spec))
 
 
-TestDeployments = pytest.mark.hypothesis(DeploymentWorld.TestCase)
-TestDeployments.settings = PROFILE
+TestDeployments = case_of(DeploymentWorld)

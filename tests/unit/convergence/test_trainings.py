@@ -1,6 +1,5 @@
 """Whatever happens in whatever order: a training converges, and no run is ever repeated."""
 
-import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from tests.builders import a_config_map, a_node, a_training
@@ -8,7 +7,7 @@ from tests.builders.objects import Obj
 from tests.builders.trainings import RETRAIN
 from tests.unit.convergence.jobs import ELSEWHERE, ENDS, FATES, STAGES, Jobs, active, conditions, place
 from tests.unit.convergence.life import RETRY
-from tests.unit.convergence.world import PROFILE, World
+from tests.unit.convergence.world import World, case_of
 
 from lamplighter.api.training import ModelTraining, RunState, TrainingSpec, TrainingStatus
 from lamplighter.engine.queue import Key
@@ -180,7 +179,7 @@ class TrainingWorld(World):
         if verb == "status":
             self._check_status(obj, known, obj["status"].get("run", {}))
         if verb == "patch" and "suspend" in obj["spec"]:
-            assert not known or QUEUE not in known["metadata"]["labels"], "the queue's to say"
+            assert QUEUE not in (known or obj)["metadata"].get("labels", {}), "the queue's to say"
         if verb == "patch" and "activeDeadlineSeconds" in obj["spec"]:
             assert not known or self._is_behind(known), "only what the status has left behind is stopped"
         if verb == "delete" and obj["kind"] == "Pod":
@@ -230,7 +229,7 @@ class TrainingWorld(World):
         self.last_run[self._uid] = number
 
     def _catch_up(self) -> None:
-        """When all is heard and done, at most one Job can have pods, and none when its run is over or held."""
+        """When all is done, at most one Job can have pods, and none when its run is over or held."""
         super()._catch_up()
         if self.server.refuse_jobs or self.life.waiting or any(self.server.streams.values()):
             return
@@ -297,5 +296,4 @@ class TrainingWorld(World):
         return run.state.final or place(job) < (run.number, STAGES.index(run.stage), run.attempt)
 
 
-TestTrainings = pytest.mark.hypothesis(TrainingWorld.TestCase)
-TestTrainings.settings = PROFILE
+TestTrainings = case_of(TrainingWorld)

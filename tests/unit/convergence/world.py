@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -134,3 +135,10 @@ class World(RuleBasedStateMachine):
             if self.server.writes == before and not self.life.waiting:
                 return
         raise AssertionError("the world does not come to rest")
+
+
+def case_of(world: type[World]) -> type:
+    """The test of a world, for pytest to find."""
+    case = world.TestCase
+    case.settings = PROFILE
+    return pytest.mark.hypothesis(case)

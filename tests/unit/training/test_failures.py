@@ -185,7 +185,7 @@ def test_without_any_evidence_the_job_itself_is_quoted_after_a_while() -> None:
     failure = scene.run["lastFailure"]
     assert (failure["reason"], failure["cause"]) == ("BackoffLimitExceeded", "Infrastructure")
     assert failure["message"] == (
-        "Job digits-1-1: too many failures. No pod is left that tells why: somebody deleted it"
+        "Job digits-1-1: too many failures. No pod is left that tells why, and no Event does: somebody deleted it"
     )
 
 
