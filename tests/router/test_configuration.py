@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.router.envoy_process import Router
-from tests.router.world import OPTIONS, A, B, World, backend, both, only, until
+from tests.router.world import OPTIONS, A, B, World, backend, both, config, only, until
 from tests.samples.traffic import all_options, traffics
 
-from lamplighter.deployment.envoy import files, version
+from lamplighter.deployment.envoy import fingerprint
 from lamplighter.deployment.traffic import Options, Traffic
 
 
 async def _serve(router: Router, traffic: Traffic, options: Options = OPTIONS) -> float:
-    await asyncio.to_thread(router.swap, files(traffic, options))
-    return await until(lambda: router.reading().version == version(traffic, options))
+    await asyncio.to_thread(router.swap, config(traffic, options))
+    return await until(lambda: router.reading().version == fingerprint(traffic, options))
 
 
 async def test_no_request_is_lost_while_weights_change_many_times(world: World) -> None:
@@ -68,10 +68,10 @@ async def test_a_refused_file_leaves_the_old_configuration_at_work(world: World,
     await world.pod(B)
     router = await world.router(both(100))
     assert not router.reading().rejected
-    bad = files(both(0), OPTIONS)
+    bad = config(both(0), OPTIONS)
     await asyncio.to_thread(router.swap, {**bad, file: _with_unknown_field(bad[file])})
     await until(lambda: router.reading().rejected)
-    assert router.reading().version != version(both(0), OPTIONS)
+    assert router.reading().version != fingerprint(both(0), OPTIONS)
     assert (await world.get(router)).status == 200
     await _serve(router, both(50))
 
@@ -79,14 +79,14 @@ async def test_a_refused_file_leaves_the_old_configuration_at_work(world: World,
 async def test_a_file_that_is_no_json_leaves_the_old_configuration_at_work(world: World) -> None:
     await world.pod(A)
     router = await world.router(only(A))
-    await asyncio.to_thread(router.swap, dict.fromkeys(files(only(A), OPTIONS), "{ this is no JSON"))
+    await asyncio.to_thread(router.swap, dict.fromkeys(config(only(A), OPTIONS), "{ this is no JSON"))
     await until(lambda: router.log.stat().st_size)
-    assert router.reading().version == version(only(A), OPTIONS)
+    assert router.reading().version == fingerprint(only(A), OPTIONS)
     assert (await world.get(router)).status == 200
 
 
 async def test_a_router_whose_first_routes_are_refused_is_not_ready(world: World) -> None:
-    bad = files(only(A), OPTIONS)
+    bad = config(only(A), OPTIONS)
     router = await world.router(only(A), wait=False, spoiled={"rds.json": _with_unknown_field(bad["rds.json"])})
     await until(lambda: router.reading().rejected)
     assert router.ask("/ready")[0] == 404
@@ -96,12 +96,14 @@ async def test_a_router_whose_first_routes_are_refused_is_not_ready(world: World
 @pytest.fixture(scope="module")
 def any_router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
     router = Router(tmp_path_factory.mktemp("any") / "router", {})
-    yield router.start(files(Traffic(), OPTIONS))
+    yield router.start(config(Traffic(), OPTIONS))
     router.stop()
 
 
 @given(traffic=traffics(), options=all_options())
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_built_is_accepted(any_router: Router, traffic: Traffic, options: Options) -> None:
-    assert any_router.accepts(files(traffic, options), version(traffic, options)), any_router.log.read_text()[-2000:]
+    assert any_router.accepts(config(traffic, options), fingerprint(traffic, options)), any_router.log.read_text()[
+        -2000:
+    ]
     assert set(any_router.reading().active) == {backend.revision for backend in traffic.backends}

@@ -14,7 +14,7 @@ import aiohttp
 from tests.router.envoy_process import Router
 from tests.router.pods import Names, Pod, free_port
 
-from lamplighter.deployment.envoy import files, version
+from lamplighter.deployment.envoy import files, fingerprint
 from lamplighter.deployment.traffic import Backend, Options, Traffic
 
 A, B = "aaaa1111", "bbbb2222"
@@ -44,6 +44,11 @@ class Load:
         return self.answers.total()
 
 
+def config(traffic: Traffic, options: Options = OPTIONS) -> dict[str, str]:
+    """The files that a router reads."""
+    return files(traffic, options, fingerprint(traffic, options))
+
+
 class World:
     """A router, pods by address, and the names under which a revision's pods are found."""
 
@@ -67,9 +72,9 @@ class World:
         """A router that serves this; some files may be ``spoiled``."""
         router = Router(self._folder / f"router-{next(self._numbers)}", self.ports, self._names_port)
         self._routers.append(router)
-        await asyncio.to_thread(router.start, {**files(traffic, options), **(spoiled or {})})
+        await asyncio.to_thread(router.start, {**config(traffic, options), **(spoiled or {})})
         if wait:
-            await until(lambda: router.reading().version == version(traffic, options))
+            await until(lambda: router.reading().version == fingerprint(traffic, options))
         return router
 
     async def get(self, router: Router, path: str = "/predictions/digits", port: int = 8080, **more: Any) -> "Answer":

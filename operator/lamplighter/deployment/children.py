@@ -113,9 +113,9 @@ def _configure(view: DeploymentView, draft: DeploymentStatus, wanted: Traffic, w
     options, version = split.options(view, draft), draft.router.config or ""
     found = view.snapshot.owned("ConfigMap", router.router_name(view.snapshot.name))
     if found is None:
-        work.create.append(router.config_map(view.snapshot, wanted, options))
+        work.create.append(router.config_map(view.snapshot, wanted, options, version))
     elif annotations(found).get(CONFIG) != version:
-        work.patch.append(router.configure(found, wanted, options))
+        work.patch.append(router.configure(found, wanted, options, version))
     for pod in router.pods(view.snapshot):
         if annotations(pod).get(CONFIG) != version and "deletionTimestamp" not in pod["metadata"]:
             work.patch.append(router.kick(pod, version))

@@ -14,16 +14,15 @@ _ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 PUBLIC_PORT, PREVIEW_PORT, STATUS_PORT = 8080, 8081, 9902
 
 
-def files(traffic: Traffic, options: Options) -> dict[str, str]:
+def files(traffic: Traffic, options: Options, version: str) -> dict[str, str]:
     """The content of ``cds.json``, ``lds.json`` and ``rds.json``, all of the same version."""
-    stamp = version(traffic, options)
     return {
-        f"{kind}.json": json.dumps({"version_info": stamp, "resources": listed}, sort_keys=True) + "\n"
+        f"{kind}.json": json.dumps({"version_info": version, "resources": listed}, sort_keys=True) + "\n"
         for kind, listed in _resources(traffic, options).items()
     }
 
 
-def version(traffic: Traffic, options: Options) -> str:
+def fingerprint(traffic: Traffic, options: Options) -> str:
     """Names what the files are about: eight hexadecimal digits.
 
     How it is put in Envoy's words does not count, nor what is left at its default: a newer operator that does either

@@ -8,7 +8,7 @@ from lamplighter.core.naming import COMPONENT, CONFIG, OWNER_LABEL, REVISION, RO
 from lamplighter.core.objects import Obj, partial
 from lamplighter.core.plan import Snapshot
 from lamplighter.core.podtemplate import override
-from lamplighter.deployment.envoy import PREVIEW_PORT, PUBLIC_PORT, STATUS_PORT, files, version
+from lamplighter.deployment.envoy import PREVIEW_PORT, PUBLIC_PORT, STATUS_PORT, files
 from lamplighter.deployment.listeners import FOLDER
 from lamplighter.deployment.revision import object_name
 from lamplighter.deployment.torchserve import GRPC_INFERENCE, HEALTH, INFERENCE, METRICS
@@ -37,17 +37,16 @@ def host(snapshot: Snapshot, revision: str) -> str:
     return object_name(snapshot.name, revision)
 
 
-def config_map(snapshot: Snapshot, traffic: Traffic, options: Options) -> Obj:
+def config_map(snapshot: Snapshot, traffic: Traffic, options: Options, version: str) -> Obj:
     """What the routers are to do now."""
-    made = _child(snapshot, "v1", "ConfigMap", router_name(snapshot.name), data=files(traffic, options))
-    made["metadata"]["annotations"] = {CONFIG: version(traffic, options)}
+    made = _child(snapshot, "v1", "ConfigMap", router_name(snapshot.name), data=files(traffic, options, version))
+    made["metadata"]["annotations"] = {CONFIG: version}
     return made
 
 
-def configure(config_map: Obj, traffic: Traffic, options: Options) -> Obj:
-    """The patch that makes a ConfigMap tell the routers this, and nothing else."""
-    strange = dict.fromkeys(config_map.get("data") or {})  # null removes a key that a merge would leave
-    return partial(config_map, {CONFIG: version(traffic, options)}, data=strange | files(traffic, options))
+def configure(config_map: Obj, traffic: Traffic, options: Options, version: str) -> Obj:
+    """The patch that makes a ConfigMap tell the routers this."""
+    return partial(config_map, {CONFIG: version}, data=files(traffic, options, version))
 
 
 def kick(pod: Obj, version: str) -> Obj:

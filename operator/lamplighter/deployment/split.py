@@ -11,7 +11,8 @@ from lamplighter.api.common import seconds
 from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.api.router import Share
 from lamplighter.core import pods
-from lamplighter.core.objects import Obj, Ref, moment
+from lamplighter.core.naming import CONFIG
+from lamplighter.core.objects import Obj, Ref, annotations, moment
 from lamplighter.core.plan import READING, Snapshot
 from lamplighter.deployment import course, envoy, revision, router
 from lamplighter.deployment import traffic as forwarding
@@ -95,8 +96,18 @@ def options(view: DeploymentView, status: DeploymentStatus) -> Options:
 
 
 def version(view: DeploymentView, status: DeploymentStatus) -> str:
-    """The version of the configuration that a status asks for."""
-    return envoy.version(traffic(view, status), options(view, status))
+    """The version of the configuration that a status asks for: ``<number>-<fingerprint>``.
+
+    The number tells two apart that ask for the same, with another one between them: a router that has the first may
+    still have the one between before it.
+    """
+    wanted = envoy.fingerprint(traffic(view, status), options(view, status))
+    written = view.snapshot.owned("ConfigMap", router.router_name(view.snapshot.name))
+    last = annotations(written).get(CONFIG) if written is not None else view.status.router.config
+    number, _, known = (last or "").rpartition("-")
+    if last and known == wanted:
+        return last
+    return f"{int(number) + 1 if number.isdecimal() else 1}-{wanted}"
 
 
 def look(view: DeploymentView) -> Routers:

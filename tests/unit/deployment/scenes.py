@@ -50,9 +50,13 @@ def active(scene: Scene, name: str, count: int) -> Scene:
 
 def lagging(scene: Scene) -> Scene:
     """The kubelets bring nothing to the router pods any more: they stay at an earlier version."""
+    return stuck(scene, "0-00000000")
+
+
+def stuck(scene: Scene, version: str) -> Scene:
+    """The router pods stay at this version, and see which pods are ready."""
     pods = [place for place in scene.related if place[0] == "RouterReading"]
-    said = dict.fromkeys(pods, router_says("00000000", ready_pods(scene)))
-    scene.cluster = lambda scene: scene.related.update(said)
+    scene.cluster = lambda scene: scene.related.update(dict.fromkeys(pods, router_says(version, ready_pods(scene))))
     return scene
 
 

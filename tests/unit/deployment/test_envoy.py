@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.samples.traffic import all_options, traffics
 
 from lamplighter.api.router import Router
-from lamplighter.deployment.envoy import files, version
+from lamplighter.deployment.envoy import files, fingerprint
 from lamplighter.deployment.traffic import Backend, Options, Traffic, options
 
 A, B = Backend("aaaa1111", "digits-aaaa1111", 2), Backend("bbbb2222", "digits-bbbb2222", 2)
@@ -19,7 +19,7 @@ OPTIONS = Options(timeout=61)
 
 
 def _read(traffic: Traffic, chosen: Options = OPTIONS) -> dict[str, Any]:
-    return {name.removesuffix(".json"): json.loads(text) for name, text in files(traffic, chosen).items()}
+    return {name.removesuffix(".json"): json.loads(text) for name, text in files(traffic, chosen, "7-abc").items()}
 
 
 def _clusters_of(value: Any) -> set[str]:
@@ -32,7 +32,7 @@ def _clusters_of(value: Any) -> set[str]:
 def test_all_files_carry_the_version(traffic: Traffic, chosen: Options) -> None:
     read = _read(traffic, chosen)
     assert set(read) == {"cds", "lds", "rds"}
-    assert {content["version_info"] for content in read.values()} == {version(traffic, chosen)}
+    assert {content["version_info"] for content in read.values()} == {"7-abc"}
 
 
 @given(traffics(), traffics())
@@ -41,7 +41,7 @@ def test_the_version_tells_contents_apart(one: Traffic, other: Traffic) -> None:
         return {name: part["resources"] for name, part in _read(traffic).items()}
 
     if content(one) != content(other):
-        assert version(one, OPTIONS) != version(other, OPTIONS)
+        assert fingerprint(one, OPTIONS) != fingerprint(other, OPTIONS)
 
 
 @given(traffics(), st.randoms())
@@ -55,7 +55,7 @@ def test_the_order_in_which_revisions_are_told_changes_nothing(traffic: Traffic,
         weights=shuffled(traffic.weights),
         pins=shuffled(traffic.pins),
     )
-    assert files(other, OPTIONS) == files(traffic, OPTIONS)
+    assert files(other, OPTIONS, "1-a") == files(traffic, OPTIONS, "1-a")
 
 
 @given(traffics(), all_options())

@@ -13,7 +13,7 @@ from tests.unit import golden
 from lamplighter.api.router import Router
 from lamplighter.core.naming import CONFIG
 from lamplighter.deployment import router
-from lamplighter.deployment.envoy import files, version
+from lamplighter.deployment.envoy import files, fingerprint
 from lamplighter.deployment.traffic import Backend, Options, Traffic, options
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -61,29 +61,28 @@ def test_what_is_created_is_as_reviewed(name: str, spec: Router) -> None:
 
 @pytest.mark.parametrize(("name", "traffic"), [("envoy", TRAFFIC), ("envoy-canary", CANARY)])
 def test_what_the_routers_read_is_as_reviewed(name: str, traffic: Traffic) -> None:
-    made = router.config_map(SNAPSHOT, traffic, DEFAULTS)
+    made = router.config_map(SNAPSHOT, traffic, DEFAULTS, f"1-{fingerprint(traffic, DEFAULTS)}")
     golden.validate(made)
     made["data"] = {file: json.loads(text) for file, text in made["data"].items()}  # to be read by people
     golden.check_text(GOLDEN / f"{name}.yaml", [made])
 
 
 def test_a_config_map_says_which_version_it_holds() -> None:
-    made = router.config_map(SNAPSHOT, TRAFFIC, DEFAULTS)
-    assert made["metadata"]["annotations"] == {CONFIG: version(TRAFFIC, DEFAULTS)}
-    assert made["data"] == files(TRAFFIC, DEFAULTS)
+    made = router.config_map(SNAPSHOT, TRAFFIC, DEFAULTS, "1-a")
+    assert made["metadata"]["annotations"] == {CONFIG: "1-a"}
+    assert made["data"] == files(TRAFFIC, DEFAULTS, "1-a")
 
 
-def test_a_config_map_is_patched_to_hold_other_traffic_and_nothing_else() -> None:
-    before = router.config_map(SNAPSHOT, TRAFFIC, DEFAULTS)
+def test_a_config_map_is_patched_to_hold_other_traffic() -> None:
+    before = router.config_map(SNAPSHOT, TRAFFIC, DEFAULTS, "1-a")
     before["metadata"]["uid"] = "u"
-    before["data"]["strange.json"] = "{}"
-    patch = router.configure(before, CANARY, DEFAULTS)
-    assert patch["data"] == {**files(CANARY, DEFAULTS), "strange.json": None}
+    patch = router.configure(before, CANARY, DEFAULTS, "2-b")
+    assert patch["data"] == files(CANARY, DEFAULTS, "2-b")
     assert patch["metadata"] == {
         "name": "digits-router",
         "namespace": "team",
         "uid": "u",
-        "annotations": {CONFIG: version(CANARY, DEFAULTS)},
+        "annotations": {CONFIG: "2-b"},
     }
 
 
@@ -140,7 +139,7 @@ def test_the_image_and_the_operator_agree_on_ports_and_folder() -> None:
     for source in bootstrap["dynamic_resources"].values():
         where = source["path_config_source"]
         assert where["watched_directory"]["path"] == router.FOLDER
-        assert Path(where["path"]).name in files(TRAFFIC, DEFAULTS)
+        assert Path(where["path"]).name in files(TRAFFIC, DEFAULTS, "1-a")
     (status,) = bootstrap["static_resources"]["listeners"]
     assert status["address"]["socket_address"]["port_value"] == router.STATUS_PORT
     assert bootstrap["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"

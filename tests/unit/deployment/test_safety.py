@@ -2,7 +2,7 @@
 
 from tests.builders import Scene, a_deployment
 from tests.builders.objects import Obj
-from tests.builders.routers import router_says, routers_follow
+from tests.builders.routers import router_says, routers_follow, version
 from tests.unit.deployment.scenes import (
     active,
     candidate,
@@ -14,6 +14,7 @@ from tests.unit.deployment.scenes import (
     served,
     serving,
     stable,
+    stuck,
     weights,
     with_candidate,
     workloads,
@@ -43,6 +44,23 @@ def test_the_old_revision_stays_while_a_router_pod_that_is_not_ready_may_send_to
         "readyReplicas": 1
     }
     assert workloads(scene.settle()) == [new]
+
+
+def test_a_split_that_was_asked_for_before_another_one_is_not_the_one_after_it() -> None:
+    scene = serving(a_deployment().spec(strategy={"canary": {"steps": [{"weight": 50, "hold": "1h"}]}}))
+    old = only(scene)
+    scene.edit(runtime={"workers": 2}).settle()
+    (new,) = set(workloads(scene)) - {old}
+    first = version(scene)
+    assert first
+    stuck(scene, first)
+    ready(scene, new).settle()
+    assert weights(scene) == {old: 50, new: 50}
+    scene.annotate(abort="now").settle()
+    assert weights(scene) == {old: 100}
+    assert new in workloads(scene.later(60).settle()), "a router may still get the weights in between"
+    scene.cluster = routers_follow
+    assert workloads(over(scene.settle())) == [old]
 
 
 def test_without_a_router_pod_that_could_be_asked_nothing_goes() -> None:
