@@ -3,7 +3,8 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tests import tools
@@ -20,6 +21,18 @@ def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> st
     if check and done.returncode != 0:
         raise RuntimeError(f"kubectl {' '.join(arguments)} exited {done.returncode}: {done.stderr.strip()}")
     return done.stdout
+
+
+@contextmanager
+def forwarded(namespace: str, target: str, port: int) -> Iterator[str]:
+    """The address under which a port of a Service or pod can be reached from here."""
+    command = [tools.kubectl(), "--kubeconfig", str(tools.kubeconfig("kind")), "-n", namespace]
+    with subprocess.Popen([*command, "port-forward", target, f":{port}"], stdout=subprocess.PIPE, text=True) as tunnel:
+        try:
+            assert tunnel.stdout is not None
+            yield tunnel.stdout.readline().split()[2]  # Forwarding from 127.0.0.1:41783 -> 8080
+        finally:
+            tunnel.terminate()
 
 
 def get(*arguments: str) -> dict[str, Any]:

@@ -1,10 +1,15 @@
 """Every way in which a revision follows another, under load and under SIGKILLs of the operator: no request is lost."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
-from tests.demo.cluster import wait_until
+from tests import protocol, tools
+from tests.demo.cluster import forwarded, wait_until
 from tests.e2e import operators
 from tests.e2e.load import Result, load
 from tests.e2e.world import PATIENCE, World
@@ -108,6 +113,24 @@ def test_the_split_is_what_was_asked_for(world: World, served: str) -> None:
     nothing_lost(result)
     spread = 4.5 * (0.3 * 0.7 / result["asked"]) ** 0.5
     assert abs(result.share(new) - 0.3) < spread, result
+
+
+def test_grpc_is_split_too(world: World, served: str, tmp_path: Path) -> None:
+    told = status(world)
+    body = json.dumps({"instances": [[0.0] * 64]}).encode()
+    answered: Counter[str] = Counter()
+    with protocol.stubs(tools.image("torchserve"), tmp_path) as modules:
+        request = modules["inference_pb2"].PredictionsRequest(model_name=served, input={"body": body})
+        with (
+            forwarded(world.namespace, f"service/{served}", 7070) as address,
+            grpc.insecure_channel(address) as channel,
+        ):
+            stub = modules["inference_pb2_grpc"].InferenceAPIsServiceStub(channel)
+            for _ in range(100):
+                answer, call = stub.Predictions.with_call(request, timeout=30)
+                assert "predictions" in json.loads(answer.prediction)
+                answered[dict(call.initial_metadata())["x-lamplighter-revision"]] += 1
+    assert set(answered) == {told["stable"]["revision"], told["candidate"]["revision"]}
 
 
 def test_an_abort_loses_nothing_and_stays(world: World, served: str, attacked: None) -> None:

@@ -1,22 +1,16 @@
-"""Containers that are removed, and clients made from TorchServe's own protocol files."""
+"""Containers that are removed in the end, and clients of their gRPC APIs."""
 
-import subprocess
-import sys
-import zipfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from tests import tools
+from tests import protocol, tools
 from tests.builders import a_deployment
 from tests.builders.deployments import Deployment
-from tests.serving.container import NAME, Container, docker, fetch, package
+from tests.serving.container import NAME, Container, fetch, package
 
 Start = Callable[..., Container]
-_JAR = "/opt/venv/lib/python3.11/site-packages/ts/frontend/model-server.jar"
-_PROTOCOLS = ("inference.proto", "management.proto", "google/rpc/status.proto")
 
 
 @pytest.fixture(scope="session")
@@ -56,25 +50,7 @@ def starter(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 
 
 @pytest.fixture(scope="session")
-def protocol(image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with Python modules made from the .proto files in TorchServe's jar."""
-    folder = tmp_path_factory.mktemp("protocol")
-    created = docker("create", image)
-    docker("cp", f"{created}:{_JAR}", str(folder / "server.jar"))
-    docker("rm", created)
-    with zipfile.ZipFile(folder / "server.jar") as jar:
-        for name in _PROTOCOLS:
-            jar.extract(name, folder)
-    command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", "--python_out=.", "--grpc_python_out=.", *_PROTOCOLS]
-    subprocess.run(command, cwd=folder, check=True)
-    return folder
-
-
-@pytest.fixture
-def stubs(protocol: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
-    """The modules: `inference_pb2`, `inference_pb2_grpc` and those of the management API."""
-    import importlib
-
-    monkeypatch.syspath_prepend(str(protocol))
-    names = [f"{name}_pb2{suffix}" for name in ("inference", "management") for suffix in ("", "_grpc")]
-    return {name: importlib.import_module(name) for name in names}
+def stubs(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ModuleType]]:
+    """The modules of TorchServe's gRPC APIs."""
+    with protocol.stubs(image, tmp_path_factory.mktemp("protocol")) as found:
+        yield found

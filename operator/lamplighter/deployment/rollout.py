@@ -41,7 +41,7 @@ class Goal:
 def goal(view: DeploymentView, draft: DeploymentStatus, wanted: Revision, resolved: ResolvedModel) -> Goal:
     """What the spec asks for, unless somebody decided otherwise for as long as it asks for that."""
     asked = course.of(view.spec.strategy)
-    if draft.diverted is not None and (draft.diverted.instead_of != wanted.name or _arrived(draft, wanted)):
+    if draft.diverted is not None and (draft.diverted.instead_of != wanted.name or _arrived(draft)):
         draft.diverted = None
     if draft.diverted is None:
         return Goal(wanted, resolved, asked)
@@ -53,10 +53,11 @@ def goal(view: DeploymentView, draft: DeploymentStatus, wanted: Revision, resolv
     return Goal(found, found.model, AT_ONCE if proven and not asked.alone else asked)
 
 
-def _arrived(draft: DeploymentStatus, wanted: Revision) -> bool:
-    """True when what somebody went back to is what the spec asks for, and serves."""
-    decided = draft.diverted.revision if draft.diverted else None
-    return decided == wanted.name and draft.stable is not None and draft.stable.revision == wanted.name
+def _arrived(draft: DeploymentStatus) -> bool:
+    """True when what somebody went back to is what the spec asks for, and serves alone."""
+    decided = draft.diverted
+    serves = draft.stable.revision if draft.stable and not draft.candidate else None
+    return decided is not None and decided.revision == decided.instead_of == serves
 
 
 def advance(view: DeploymentView, draft: DeploymentStatus, target: Goal, routers: Routers) -> tuple[Event, ...]:
@@ -68,6 +69,7 @@ def advance(view: DeploymentView, draft: DeploymentStatus, target: Goal, routers
         stable.model = target.model
         if not _indispensable(draft):
             _drop_candidate(view, draft, f"revision {name} is wanted")
+        draft.diverted = None if _arrived(draft) else draft.diverted
         return ()
     current, events = draft.candidate, []
     if current is None or current.revision != name:

@@ -71,11 +71,12 @@ def _settled(status: Obj) -> bool:
 def traffic(view: DeploymentView, status: DeploymentStatus) -> Traffic:
     """The split that a status asks for.
 
-    A revision is routed to no earlier than some of its pods are ready: routers have known it long enough by then.
+    A revision beside another one is routed to no earlier than some of its pods are ready: routers have known it long
+    enough by then.
     """
     stable, candidate = status.stable, status.candidate
     active = [entry for entry in (stable, candidate) if entry is not None]
-    reachable = [entry.revision for entry in active if entry is stable or entry.ready_replicas]
+    reachable = [entry.revision for entry in active if entry is stable or stable is None or entry.ready_replicas]
     present = [*(entry.revision for entry in active), *(entry.revision for entry in status.retiring)]
     shown = reachable[-1:] if course.of(view.spec.strategy).preview else []
     return Traffic(

@@ -49,6 +49,20 @@ def test_abort_gives_everything_back_at_once_and_says_so() -> None:
     )
 
 
+def test_an_undo_can_be_aborted_and_the_history_says_so() -> None:
+    scene, old, new = promoted()
+    scene.annotate(undo="1").settle()
+    assert candidate(scene) == old
+    plan = scene.annotate(abort="better after all").act()
+    assert [event.reason for event in plan.events] == ["Aborting"]
+    scene.settle()
+    assert (stable(scene), candidate(scene), scene.obj["status"].get("diverted")) == (new, None, None)
+    line = scene.obj["status"]["history"][0]
+    assert (line["revision"], line["outcome"]) == (revision(old), "Aborted")
+    assert line["reason"] == "lamplighter.dev/abort: better after all"
+    assert scene.told("Ready")[:2] == ("True", "Ready")
+
+
 def test_an_aborted_revision_does_not_come_back_until_the_spec_changes() -> None:
     scene, old, new = stepping()
     scene.annotate(abort="1").settle()
