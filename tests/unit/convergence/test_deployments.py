@@ -2,9 +2,10 @@
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
-from tests.builders import a_deployment, a_pod, a_trained, a_workload
+from tests.builders import a_deployment, a_trained, a_workload
 from tests.builders.objects import Obj
 from tests.builders.routers import router_says, split_in
+from tests.unit.convergence.routers import Routers
 from tests.unit.convergence.world import World, case_of
 
 from lamplighter.api.deployment import DeploymentStatus
@@ -14,7 +15,6 @@ from lamplighter.engine.queue import Key
 ME = ("ModelDeployment", "digits")
 TRAINING = ("ModelTraining", "digits")
 REVISION = "lamplighter.dev/revision"
-CONFIG = "lamplighter.dev/config"
 _READY = [{"type": "Ready", "status": "True"}]
 STRATEGIES: list[Obj] = [
     {},
@@ -34,9 +34,8 @@ class DeploymentWorld(World):
 
     @initialize(replicas=st.integers(0, 2), history=st.integers(0, 2), sha256=DIGESTS)
     def somebody_creates_it(self, replicas: int, history: int, sha256: str) -> None:
-        self.configured: dict[str, tuple[str, dict[str, int]]] = {}
+        self.routers = Routers(self.server)
         self.active: dict[str, int] = {}
-        self.lives = 0
         self.server.watch_writes = self._check_write
         self.server.answer = self._say
         self.server.put(a_trained().with_model(1, sha256).obj())
@@ -125,25 +124,42 @@ class DeploymentWorld(World):
         self._catch_up()
         self.controllers_finish()
 
-    @precondition(lambda self: self.routers)
+    @precondition(lambda self: self.routers.names)
     @rule(data=st.data())
     def a_kubelet_brings_a_router_pod_the_newest_configuration(self, data: st.DataObject) -> None:
-        self._sync(data.draw(st.sampled_from(sorted(self.routers))))
+        self.routers.sync(data.draw(st.sampled_from(self.routers.names)))
+
+    @precondition(lambda self: self.routers.names)
+    @rule(data=st.data())
+    def a_kubelet_brings_a_router_pod_the_configuration_after_its_own(self, data: st.DataObject) -> None:
+        self.routers.advance(data.draw(st.sampled_from(self.routers.names)))
 
     @rule()
     def a_router_pod_is_replaced(self) -> None:
-        for name in sorted(self.routers)[:1]:
-            self.server.remove(("Pod", name))
-            self.lives += 1
+        self.routers.replace()
 
-    @precondition(lambda self: self.routers)
+    @precondition(lambda self: self.routers.names)
     @rule(data=st.data())
     def a_router_pod_becomes_unready_and_runs_on(self, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(sorted(self.routers)))
-        self.server.change(("Pod", name), lambda pod: pod["status"].update(conditions=[]))
-        for workload in self.objects("Deployment"):
-            if name.startswith(workload["metadata"]["name"]):
-                self.server.put(a_workload(workload).ready(1).obj())
+        self.routers.unready(data.draw(st.sampled_from(self.routers.names)))
+
+    @precondition(lambda self: len(self.routers.names) > 1)
+    @rule(workers=st.integers(1, 3), ready=st.booleans(), abort=st.booleans())
+    def a_router_pod_is_cut_off_during_a_rollout(self, workers: int, ready: bool, abort: bool) -> None:
+        (*others, last) = self.routers.names
+        self._edit(runtime={"workers": workers})
+        if not ready:
+            self.routers.unready(last)
+        for turn in range(4):
+            self._catch_up()
+            for workload in self.workloads():
+                self._ready(workload, workload["spec"]["replicas"])
+            for name in others:
+                self.routers.sync(name)
+            if abort and turn == 2:
+                self.somebody_asks_for_something("abort", str(self.seconds))
+            self.time_passes(15)
+        self._catch_up()
 
     @rule(count=st.integers(0, 2), data=st.data())
     def requests_are_under_way(self, count: int, data: st.DataObject) -> None:
@@ -156,18 +172,11 @@ class DeploymentWorld(World):
             self._ready(workload, workload["spec"]["replicas"])
         for workload in self.objects("Deployment"):
             if "-router-" in workload["metadata"]["name"]:
-                for index in range(workload["spec"]["replicas"]):
-                    self._router_pod(workload, index)
+                self.routers.start(workload)
                 self.server.put(a_workload(workload).ready().obj())
         for pod in self.objects("Pod"):
             self.server.change(("Pod", pod["metadata"]["name"]), lambda pod: pod["status"].update(conditions=_READY))
-            self._sync(pod["metadata"]["name"])
-
-    @property
-    def routers(self) -> dict[str, tuple[str, dict[str, int]]]:
-        """The router pods that exist, with the version and the weights that each has."""
-        pods = {obj["metadata"]["name"]: obj["metadata"]["uid"] for obj in self.objects("Pod")}
-        return {name: self.configured[uid] for name, uid in pods.items() if uid in self.configured}
+            self.routers.sync(pod["metadata"]["name"])
 
     def workloads(self) -> list[Obj]:
         """The Deployments of revisions."""
@@ -177,36 +186,20 @@ class DeploymentWorld(World):
         count = min(count, workload["spec"]["replicas"])
         self.server.put(a_workload(workload).ready(count).obj())
 
-    def _router_pod(self, workload: Obj, index: int) -> None:
-        pod = a_pod(workload, index + 10 * self.lives).ready().obj()
-        alive = [name for name in self.routers if name.startswith(workload["metadata"]["name"])]
-        if len(alive) < workload["spec"]["replicas"]:
-            self.server.put(pod)
-            self._sync(pod["metadata"]["name"])
-
-    def _sync(self, name: str) -> None:
-        """A kubelet brings the newest ConfigMap to a router pod."""
-        found = self.server.objects.get(("ConfigMap", "digits-router"))
-        if found is not None and ("Pod", name) in self.server.objects:
-            weights = split_in(found)
-            self.configured[self.server.objects["Pod", name]["metadata"]["uid"]] = (
-                found["metadata"]["annotations"][CONFIG],
-                weights,
-            )
-
     def _say(self, name: str) -> Obj | None:
         """What a router pod says about itself."""
-        if name not in self.routers:
+        if name not in self.routers.names:
             return None
         ready = {
             workload["metadata"]["labels"][REVISION]: workload.get("status", {}).get("readyReplicas", 0)
             for workload in self.workloads()
         }
-        return router_says(self.routers[name][0], ready, self.active)
+        return router_says(self.routers.version(name), ready, self.active)
 
     # what must be true at any moment
 
     def _check_write(self, verb: str, obj: Obj) -> None:
+        self.routers.note()
         if obj["kind"] == "ConfigMap" and verb in ("create", "patch"):
             self._check_split(split_in(obj))
         if obj["kind"] == "Deployment" and verb == "delete":
@@ -234,11 +227,11 @@ class DeploymentWorld(World):
             assert weight * snapshot.obj["spec"]["replicas"] <= 100 * ready, (weights, ready)
 
     def _check_removal(self, revision: str) -> None:
-        """No router pod sends requests to what is removed, whatever the operator believes."""
+        """No router pod sends requests to what is removed, or will when a late kubelet comes to it."""
         if not self._status(self.server.objects[ME]).stable:
             return
-        for name, (_, weights) in self.routers.items():
-            assert revision not in weights, f"{name} still sends {weights[revision]} % to {revision}"
+        sender = self.routers.may_send_to(revision)
+        assert sender is None, f"{sender} sends requests to {revision}, or may yet"
 
     def _status(self, obj: Obj) -> DeploymentStatus:
         return DeploymentStatus.model_validate(obj.get("status", {}))
@@ -262,7 +255,7 @@ class DeploymentWorld(World):
             selector = self.server.objects["Service", "digits"]["spec"]["selector"]
             assert selector == {"lamplighter.dev/deployment": "digits", "lamplighter.dev/component": "router"}
             weights = split_in(self.server.objects["ConfigMap", "digits-router"])
-            assert all(told[1] == weights for told in self.routers.values())
+            assert all(each == weights for each in self.routers.weights())
         if status.stable is not None and status.candidate is None:
             assert weights == {status.stable.revision: 100}
 
