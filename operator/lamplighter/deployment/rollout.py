@@ -67,7 +67,7 @@ def advance(view: DeploymentView, draft: DeploymentStatus, target: Goal, routers
     stable, name = draft.stable, target.revision.name
     if stable is not None and stable.revision == name:
         stable.model = target.model
-        if not _indispensable(draft):
+        if not _indispensable(view, draft):
             _drop_candidate(view, draft, f"revision {name} is wanted")
         draft.diverted = None if _arrived(draft) else draft.diverted
         return ()
@@ -90,10 +90,10 @@ def advance(view: DeploymentView, draft: DeploymentStatus, target: Goal, routers
     return tuple(events)
 
 
-def _indispensable(draft: DeploymentStatus) -> bool:
-    """True for a candidate that answers while the stable revision has not a single pod that could."""
+def _indispensable(view: DeploymentView, draft: DeploymentStatus) -> bool:
+    """True for a candidate that answers while the stable revision has not a single pod that could, and should."""
     stable, entry = draft.stable, draft.candidate
-    alone = stable is not None and not stable.ready_replicas
+    alone = stable is not None and not stable.ready_replicas and view.replicas > 0
     return alone and entry is not None and bool(entry.weight and entry.ready_replicas)
 
 
@@ -101,7 +101,7 @@ def rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> Non
     """There is no model to roll out: what serves goes on serving."""
     _count_ready(view, draft)
     _retire(view, draft, routers)
-    if draft.stable is not None and not _indispensable(draft):
+    if draft.stable is not None and not _indispensable(view, draft):
         _drop_candidate(view, draft, "there is no model to roll out any more")
 
 

@@ -49,6 +49,13 @@ def test_abort_gives_everything_back_at_once_and_says_so() -> None:
     )
 
 
+def test_of_a_deployment_that_is_to_have_no_pods_nothing_that_was_given_up_stays() -> None:
+    scene, old, new = stepping()
+    ready(scene.edit(replicas=0), old, 0)
+    scene.annotate(abort="1").settle()
+    assert (candidate(scene), workloads(over(scene))) == (None, [old])
+
+
 def test_an_undo_can_be_aborted_and_the_history_says_so() -> None:
     scene, old, new = promoted()
     scene.annotate(undo="1").settle()
