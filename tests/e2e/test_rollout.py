@@ -81,6 +81,14 @@ def revisions(world: World) -> list[str]:
     return [one["metadata"]["labels"]["lamplighter.dev/revision"] for one in found]
 
 
+def predictions(world: World, revision: str) -> float:
+    """How many requests the pods of a revision were asked, copies included."""
+    pods = world.all("pods", f"lamplighter.dev/deployment={NAME},lamplighter.dev/revision={revision}")
+    urls = [f"/api/v1/namespaces/{world.namespace}/pods/{pod['metadata']['name']}:8082/proxy/metrics" for pod in pods]
+    lines = [line for url in urls for line in world.kubectl("get", "--raw", url).splitlines()]
+    return sum(float(line.split()[1]) for line in lines if line.startswith("ts_inference_requests_total{"))
+
+
 def nothing_lost(result: Result) -> None:
     """Every request was answered with 200."""
     assert (result["lost"], result["asked"] > 100) == ({}, True), result
@@ -142,6 +150,19 @@ def test_an_abort_loses_nothing_and_stays(world: World, served: str, attacked: N
     nothing_lost(result)
     assert aborted["history"][0]["outcome"] == "Aborted"
     assert aborted["lastHandled"]["abort"] == before["candidate"]["revision"]
+
+
+def test_a_candidate_sees_a_copy_of_the_requests_and_nobody_hears_its_answers(world: World, served: str) -> None:
+    old = revise(world, 204, canary={"steps": [{"weight": 0, "mirror": 100, "pause": True}, {"weight": 50}]})
+    new = state(world, "Paused")["candidate"]["revision"]
+    with load(world, served) as result:
+        wait_until("some copies", lambda: predictions(world, new) >= 100, PATIENCE)
+    nothing_lost(result)
+    assert set(result["by"]) == {old}
+    with load(world, served) as result:
+        world.annotate("md", served, skip=new)
+        assert settled(world) == new
+    nothing_lost(result)
 
 
 def test_a_switch_is_previewed_and_undone(world: World, served: str, attacked: None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from lamplighter.core.naming import MANAGED_BY, MANAGER, OWNER_LABEL
 from lamplighter.core.objects import Obj, Ref, condition, labels
 from lamplighter.core.plan import Snapshot
-from lamplighter.engine.pruning import prune
+from lamplighter.engine.pruning import prune, same
 from lamplighter.engine.queue import Key
 
 MOST = 0.55
@@ -45,7 +45,7 @@ class Index:
         self._pod_owners: dict[tuple[str, str], Key] = {}
 
     def put(self, obj: Obj) -> set[Key]:
-        """Remember an object. Returns the keys to reconcile; none when it was known already, or a newer one is."""
+        """Remember an object. Returns the keys to reconcile; none when nothing in it is news to a plan."""
         if obj["kind"] == "Node":
             return self._put_node(obj)
         key = _key(obj)
@@ -56,12 +56,13 @@ class Index:
             return set()
         siblings = self._children[owner]
         place = (key.kind, key.name)
-        if not _newer(obj, siblings.get(place)):
+        known = siblings.get(place)
+        if not _newer(obj, known):
             return set()
-        siblings[place] = prune(obj)
+        siblings[place] = kept = prune(obj)
         if key.kind == "Pod":
             self._pod_owners[key.namespace, key.name] = owner
-        return {owner}
+        return set() if known is not None and same(known, kept) else {owner}
 
     def learn(self, obj: Obj) -> None:
         """Remember the answer to one of our own requests.

@@ -15,16 +15,22 @@ _SPEC = {
     "NetworkPolicy": (),
     "ControllerRevision": (),
 }
-_POD_STATUS = (
-    "phase",
-    "reason",
-    "message",
-    "conditions",
-    "startTime",
-    "podIP",
-    "initContainerStatuses",
-    "containerStatuses",
-)
+_STATUS = {
+    "Job": ("startTime", "active", "succeeded", "failed", "terminating", "conditions"),
+    "Pod": (
+        "phase",
+        "reason",
+        "message",
+        "conditions",
+        "startTime",
+        "podIP",
+        "initContainerStatuses",
+        "containerStatuses",
+    ),
+    "Deployment": ("observedGeneration", "replicas", "readyReplicas"),
+}
+_REFUSED = "ReplicaFailure"
+"""The only condition of a Deployment that is read; the others change all the time."""
 _NODE_META = ("name", "uid", "resourceVersion", "deletionTimestamp")
 _NODE_CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -52,10 +58,20 @@ def prune(obj: Obj) -> Obj:
         return kept | {"data": obj["data"], "revision": obj["revision"]}
     if fields:
         kept["spec"] = {field: obj["spec"][field] for field in fields if field in obj["spec"]}
-    status = obj.get("status")
-    if status:
-        kept["status"] = {f: status[f] for f in _POD_STATUS if f in status} if kind == "Pod" else status
+    status = obj.get("status") or {}
+    if read := {field: status[field] for field in _STATUS.get(kind, ()) if field in status}:
+        kept["status"] = read
+    if kind == "Deployment" and (refused := [one for one in status.get("conditions") or () if one["type"] == _REFUSED]):
+        kept.setdefault("status", {})["conditions"] = refused
     return kept
+
+
+def same(one: Obj, other: Obj) -> bool:
+    """True when two pruned objects differ in nothing but the version that the API server gave them."""
+    if any(one.get(part) != other.get(part) for part in ("spec", "status", "data")):
+        return False
+    metas = ({**obj["metadata"], "resourceVersion": ""} for obj in (one, other))
+    return next(metas) == next(metas)
 
 
 def _node(obj: Obj) -> Obj:

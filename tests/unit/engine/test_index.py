@@ -1,8 +1,9 @@
 """What is known, who has to look at it, and what is forgotten."""
 
 import pytest
-from tests.builders import a_deployment, a_job, a_pod, a_training
+from tests.builders import a_deployment, a_job, a_pod, a_training, a_workload
 from tests.builders.objects import Builder, Obj
+from tests.unit.deployment.scenes import with_candidate
 
 from lamplighter.core.objects import Ref
 from lamplighter.deployment.model import references
@@ -47,6 +48,19 @@ def test_an_event_that_is_older_or_as_old_as_what_is_known_is_dropped(index: Ind
     index.put(version(job, 5))
     assert index.put(version(job.suspended(), number)) == set()
     assert index.snapshot(TRAINING).owned("Job", "digits-1-1")["spec"]["suspend"] is False  # type: ignore[index,union-attr]
+
+
+def test_what_no_plan_reads_wakes_nobody_and_its_version_counts(index: Index) -> None:
+    scene, old, _ = with_candidate()
+    workload = a_workload(scene.child("Deployment", old)).ready().obj()
+    assert index.put(version(workload, 1)) == {DEPLOYMENT}
+    progressing = [{"type": "Progressing", "status": "True"}]
+    heard = {**workload, "status": {**workload["status"], "conditions": progressing, "updatedReplicas": 1}}
+    assert index.put(version(heard, 3)) == set()
+    refused = [*progressing, {"type": "ReplicaFailure", "status": "True"}]
+    failing = {**heard, "status": {**heard["status"], "conditions": refused}}
+    assert index.put(version(failing, 2)) == set(), "older than what is known"
+    assert index.put(version(failing, 4)) == {DEPLOYMENT}
 
 
 def test_versions_are_compared_as_numbers(index: Index) -> None:
