@@ -50,7 +50,7 @@ def test_abort_gives_everything_back_at_once_and_says_so() -> None:
 
 
 def test_of_a_deployment_that_is_to_have_no_pods_nothing_that_was_given_up_stays() -> None:
-    scene, old, new = stepping()
+    scene, old, _ = stepping()
     ready(scene.edit(replicas=0), old, 0)
     scene.annotate(abort="1").settle()
     assert (candidate(scene), workloads(over(scene))) == (None, [old])
