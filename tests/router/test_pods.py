@@ -61,7 +61,7 @@ async def test_pods_are_kept_while_the_name_server_says_that_there_are_none(worl
     world.names.addresses.clear()
     await until(lambda: world.names.questions > asked + 4)
     world.names.down = True
-    assert router.reading().healthy == {A: 1}
+    await until(lambda: router.reading().healthy == {A: 1})
     assert (await world.get(router)).status == 200
 
 
