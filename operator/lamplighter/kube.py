@@ -4,6 +4,7 @@ The kubernetes client brings configuration and credentials; the requests of a re
 as plain dicts, because building and validating the client's models costs more CPU than everything else in a reconcile.
 """
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -29,8 +30,11 @@ FIELD_MANAGER = "lamplighter"
 _MERGE = "application/merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _PAGE = 500
-_NEWS = "regarding.kind=Pod,reason!=Scheduled,reason!=Pulling,reason!=Pulled,reason!=Created,reason!=Started"
-"""The Events about pods that are more than the story of a start."""
+_STARTS = ("Scheduled", "Pulling", "Pulled", "Created", "Started")
+_NEWS = ",".join(("regarding.kind=Pod", "type=Normal", *(f"reason!={reason}" for reason in _STARTS)))
+"""The Events about pods that are more than the story of a start, and no warnings."""
+_EVENTS_AGE = 2.0
+"""Seconds for which a listing of a namespace's Events is used: a whole cabinet of trainings may want it at once."""
 NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 
 log = logging.getLogger(__name__)
@@ -55,6 +59,7 @@ class Client:
             timeout=aiohttp.ClientTimeout(total=timeout),
             headers={"User-Agent": f"lamplighter/{__version__}"},
         )
+        self._events: dict[str, asyncio.Future[list[Obj]]] = {}
         self.may_write: Callable[[], bool] = lambda: True
         """Asked before every write: False once another process may be the leader."""
 
@@ -99,9 +104,15 @@ class Client:
 
     async def pod_events(self, namespace: str, job: str) -> list[Obj]:
         """The Events about pods of this Job, but not those that tell how they start; none when we may not read them."""
+        if namespace not in self._events:
+            self._events[namespace] = asyncio.ensure_future(self._news(namespace))
+            asyncio.get_running_loop().call_later(_EVENTS_AGE, self._events.pop, namespace, None)
+        events = await asyncio.shield(self._events[namespace])
+        return [event for event in events if pods.is_of_job(event["regarding"].get("name") or "", job)]
+
+    async def _news(self, namespace: str) -> list[Obj]:
         try:
-            pages = self._pages("Event", _url("Event", namespace), {"fieldSelector": _NEWS})
-            return [event async for event in pages if pods.is_of_job(event["regarding"].get("name") or "", job)]
+            return [event async for event in self._pages("Event", _url("Event", namespace), {"fieldSelector": _NEWS})]
         except ApiError as error:
             if not error.refused:
                 raise

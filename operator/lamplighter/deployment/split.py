@@ -104,11 +104,9 @@ def version(view: DeploymentView, status: DeploymentStatus) -> str:
     """
     wanted = envoy.fingerprint(traffic(view, status), options(view, status))
     written = view.snapshot.owned("ConfigMap", router.router_name(view.snapshot.name))
-    last = annotations(written).get(CONFIG) if written is not None else view.status.router.config
-    number, _, known = (last or "").rpartition("-")
-    if last and known == wanted:
-        return last
-    return f"{int(number) + 1 if number.isdecimal() else 1}-{wanted}"
+    known = (annotations(written).get(CONFIG) if written is not None else None, view.status.router.config)
+    last = max((config for config in known if config), key=_number, default="")
+    return last if last and last.rpartition("-")[2] == wanted else f"{_number(last) + 1}-{wanted}"
 
 
 def look(view: DeploymentView) -> Routers:
@@ -137,6 +135,11 @@ def look(view: DeploymentView) -> Routers:
 def shares(traffic: Traffic) -> list[Share]:
     """The split, as the status tells it."""
     return [Share(revision=name, weight=weight) for name, weight in traffic.weights]
+
+
+def _number(version: str) -> int:
+    number = version.rpartition("-")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def _backend(view: DeploymentView, name: str) -> Backend:

@@ -67,32 +67,60 @@ def pods_of(view: TrainingView, job: Obj) -> list[Obj]:
 def observe(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> Observation:
     """Judge one stage by its Job, its pods and their Nodes."""
     its_pods = [pod for pod in pods_of(view, job) if not _of_before(job, pod)]
+    present = _present(run, spec, its_pods)
     if done := condition(job, "Complete") or condition(job, "SuccessCriteriaMet"):
         return _succeeded(its_pods, done, view.now)
-    failed = condition(job, "FailureTarget") or condition(job, "Failed")
+    failed = failure_of(job)
     if failed is None and job["spec"].get("suspend"):
         return _suspended(view, spec, its_pods)
-    elastic = spec.elastic is not None and run.stage == TRAIN
-    present = _newest(its_pods) if elastic else its_pods
-    found = diagnosis.first(
-        [
-            evidence
-            for pod in present
-            if (evidence := diagnosis.examine(view, pod)) is not None
-            and (failed or not elastic or _index(pod) == "0" or evidence.failure.cause in _WHOLE_GANG)
-        ]
-    )
+    found = _found(view, run, spec, failed, present)
     if found is not None and not found.echo:
         return Observation(Progress.FAILED, found.failure.message, found.failure, _report_of(its_pods, found))
     if failed is not None:
-        return _failed(view, job, its_pods, failed, found)
-    if found is not None and elastic:
+        return _failed(view, spec, job, its_pods, failed, found)
+    if found is not None and _elastic(run, spec):
         return Observation(Progress.FAILED, found.failure.message, found.failure, _report_of(its_pods, found))
     seen = _active(view, run, spec, job, present)
     doubts = [diagnosis.node_doubt(view, pod) for pod in present]
     # An echo without the Job's word for it: that is on its way, or the root is.
     echo = None if found is None else 1.0
     return replace(seen, retry_after=soonest(seen.retry_after, echo, *doubts))
+
+
+def failure_of(job: Obj) -> Obj | None:
+    """The condition that says that a Job failed; its pods may still be ending."""
+    return condition(job, "FailureTarget") or condition(job, "Failed")
+
+
+def unexplained(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> bool:
+    """True when the Job failed and none of its pods tells why."""
+    failed = failure_of(job)
+    if failed is None:
+        return False
+    its_pods = [pod for pod in pods_of(view, job) if not _of_before(job, pod)]
+    found = _found(view, run, spec, failed, _present(run, spec, its_pods))
+    return found is None or found.echo
+
+
+def _elastic(run: Run, spec: TrainingSpec) -> bool:
+    return spec.elastic is not None and run.stage == TRAIN
+
+
+def _present(run: Run, spec: TrainingSpec, its_pods: list[Obj]) -> list[Obj]:
+    return _newest(its_pods) if _elastic(run, spec) else its_pods
+
+
+def _found(view: TrainingView, run: Run, spec: TrainingSpec, failed: Obj | None, present: list[Obj]) -> Evidence | None:
+    """The failure that the others follow from."""
+    whole = failed is not None or not _elastic(run, spec)
+    return diagnosis.first(
+        [
+            evidence
+            for pod in present
+            if (evidence := diagnosis.examine(view, pod)) is not None
+            and (whole or _index(pod) == "0" or evidence.failure.cause in _WHOLE_GANG)
+        ]
+    )
 
 
 def _succeeded(its_pods: list[Obj], done: Obj, now: datetime) -> Observation:
@@ -112,10 +140,12 @@ def _suspended(view: TrainingView, spec: TrainingSpec, its_pods: list[Obj]) -> O
     return Observation(Progress.SUSPENDED, message, word="Queued")
 
 
-def _failed(view: TrainingView, job: Obj, its_pods: list[Obj], failed: Obj, found: Evidence | None) -> Observation:
+def _failed(
+    view: TrainingView, spec: TrainingSpec, job: Obj, its_pods: list[Obj], failed: Obj, found: Evidence | None
+) -> Observation:
     patience = _patience(failed, view.now)
     if found is None or found.echo:
-        told = witness.testify(view, job)
+        told = witness.testify(view, spec, job, failed, found)
         if told is not None:
             return Observation(Progress.FAILED, told.message, told)
     if found is None:

@@ -6,10 +6,10 @@ from lamplighter.api.training import ModelTraining, OnChange, Run, RunState
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.naming import RETRAIN
 from lamplighter.core.objects import Ref, annotations
-from lamplighter.core.plan import Plan, Snapshot
-from lamplighter.training import freeze, verdict, witness
+from lamplighter.core.plan import POD_EVENTS, Plan, Snapshot
+from lamplighter.training import freeze, verdict
 from lamplighter.training.diagnosis import unknown_nodes, with_nodes_that_were_read
-from lamplighter.training.observe import pods_of
+from lamplighter.training.observe import unexplained
 from lamplighter.training.progress import advance, kept_from_starting, supersede
 from lamplighter.training.start import begun, last_run, start, unrecorded_jobs
 from lamplighter.training.tidy import tidy
@@ -30,11 +30,11 @@ def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
     starting = not under_way and _wants_run(view)
     unknown = [Ref("Node", "", name) for name in (unknown_nodes(view) if under_way else ())]
     job = snapshot.owned("Job", run.job) if run and under_way else None
-    witnesses = witness.wanted(view, job, pods_of(view, job)) if job else []
+    asks = job is not None and run is not None and unexplained(view, run, freeze.in_force(view, run.number), job)
     return [
         *missing,
         *unknown,
-        *witnesses,
+        *([Ref(POD_EVENTS, snapshot.namespace, job["metadata"]["name"])] if asks and job else []),
         *([Ref("ConfigMap", snapshot.namespace, source.config_map)] if source and starting else []),
     ]
 

@@ -5,9 +5,10 @@ not; but it closes the Node first, and the kubelet says where it stopped the pod
 """
 
 from lamplighter.api.failures import Cause, Failure
-from lamplighter.core.objects import Obj, Ref, condition, moment
+from lamplighter.api.training import TrainingSpec
+from lamplighter.core.objects import Obj, moment
 from lamplighter.core.plan import POD_EVENTS
-from lamplighter.training import diagnosis
+from lamplighter.training.diagnosis import Evidence
 from lamplighter.training.view import TrainingView
 
 _TOLD = {
@@ -15,48 +16,44 @@ _TOLD = {
     "TaintManagerEviction": ("Evicted", "does not tolerate a taint of its Node"),  # kube-controller-manager
     "ScaleDown": ("Evicted", "was evicted because its Node is removed"),  # cluster autoscaler
     "Evicted": ("Evicted", "was evicted"),  # Karpenter
+    "Disrupted": ("Evicted", "was deleted because its Node is removed"),  # Karpenter
 }
-_CANCELLED = "Cancelling"
-"""How the taint manager begins its Event when it changes its mind."""
+_DESCHEDULED = ("Evicted", "was evicted by the descheduler")
+"""For an action of that name; the reason is its strategy's."""
+_NOTHING_DONE = ("Cancelling", "(in kube-scheduler memory)")
+"""Words of Events that tell of what did not happen: the taint manager's when it changes its mind, the scheduler's."""
 _STOPPED = "Killing"
 _MARGIN = 60.0
-"""Seconds by which the Events about the end of a pod may be older than it says, or newer than the end of its Job."""
-_GRACE = 30.0
+"""Seconds by which Events about the end of a pod may be older than its grace period allows, or newer than its Job's."""
+_GRACE = 30
 
 
-def wanted(view: TrainingView, job: Obj, its_pods: list[Obj]) -> list[Ref]:
-    """What to read: nothing, unless the Job failed and no pod tells why."""
-    if _failed(job) is None:
-        return []
-    found = diagnosis.first([evidence for pod in its_pods if (evidence := diagnosis.examine(view, pod))])
-    if found is not None and not found.echo:
-        return []
-    return [Ref(POD_EVENTS, view.snapshot.namespace, job["metadata"]["name"])]
+def testify(view: TrainingView, spec: TrainingSpec, job: Obj, failed: Obj, echo: Evidence | None) -> Failure | None:
+    """Who took a pod of a failed Job away, as far as the Events tell.
 
-
-def testify(view: TrainingView, job: Obj) -> Failure | None:
-    """Who took a pod of this Job away, as far as the Events tell."""
-    failed, read = _failed(job), view.snapshot.related.get((POD_EVENTS, job["metadata"]["name"]))
-    if failed is None or read is None:
+    ``failed``: the Job's condition. ``echo``: the pod that ended first of those that are left, because another one did.
+    """
+    read = view.snapshot.related.get((POD_EVENTS, job["metadata"]["name"]))
+    if read is None:
         return None
     end = moment(failed["lastTransitionTime"]).timestamp()
-    begin = end - float(view.spec.template.spec.get("terminationGracePeriodSeconds", _GRACE)) - _MARGIN
-    events = sorted((event for event in read["items"] if begin <= _at(event) <= end + _MARGIN), key=_at)
+    grace = spec.template.spec.get("terminationGracePeriodSeconds")
+    begin = end - (grace if isinstance(grace, int) else _GRACE) - _MARGIN
+    events = [
+        event for event in read["items"] if event.get("type") == "Normal" and begin <= _at(event) <= end + _MARGIN
+    ]
+    events.sort(key=_at)
     for event in events:
-        told = _TOLD.get(event.get("reason") or "")
         note = event.get("note") or ""
-        if told is not None and event.get("type") == "Normal" and not note.startswith(_CANCELLED):
+        told = _DESCHEDULED if event.get("action") == "Descheduled" else _TOLD.get(event.get("reason") or "")
+        if told is not None and not any(words in note for words in _NOTHING_DONE):
             return _failure(event, told[0], f"{told[1]}. {note}")
-        if event.get("action") == "Descheduled":
-            return _failure(event, "Evicted", f"was evicted by the descheduler. {note}")
+    # What is stopped after the first pod ended is stopped because of that.
+    end = moment(echo.at).timestamp() - 1 if echo is not None and echo.at else end
     for event in events:
-        if event.get("reason") == _STOPPED and _host(event) in read["closedNodes"]:
+        if event.get("reason") == _STOPPED and _node(event) in read["closedNodes"] and _at(event) <= end:
             return _failure(event, "Evicted", "was evicted, as by a drain of its Node, which takes no new pods")
     return None
-
-
-def _failed(job: Obj) -> Obj | None:
-    return condition(job, "FailureTarget") or condition(job, "Failed")
 
 
 def _at(event: Obj) -> float:
@@ -65,10 +62,10 @@ def _at(event: Obj) -> float:
     return moment(told).timestamp() if told else 0.0
 
 
-def _host(event: Obj) -> str:
-    """The Node of the kubelet that tells; empty when it is nobody's."""
+def _node(event: Obj) -> str | None:
+    """The Node of the kubelet that tells; None when somebody else does."""
     source = event.get("deprecatedSource") or {}
-    return str(source.get("host") or (event.get("reportingInstance") if source.get("component") is None else "") or "")
+    return source.get("host") if source.get("component") == "kubelet" else None
 
 
 def _failure(event: Obj, reason: str, what: str) -> Failure:
@@ -78,5 +75,5 @@ def _failure(event: Obj, reason: str, what: str) -> Failure:
         message=f"pod {pod} {what}".strip()[:4096],
         cause=Cause.PREEMPTED,
         pod=pod,
-        node=_host(event) or None,
+        node=_node(event),
     )

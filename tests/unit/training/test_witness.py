@@ -45,7 +45,12 @@ def blamed(scene: Scene) -> Obj:
     return failure
 
 
-PREEMPTED = an_event("Preempted", "Preempted by pod 5d5f on node node-1")
+PREEMPTED = an_event(
+    "Preempted",
+    "Preempted by pod 5d5f on node node-1",
+    reportingController="default-scheduler",
+    reportingInstance="default-scheduler-control-plane",
+)
 TAINTED = an_event("TaintManagerEviction", "Marking for deletion Pod team/digits-1-1-1-x7k2p")
 
 
@@ -56,6 +61,7 @@ TAINTED = an_event("TaintManagerEviction", "Marking for deletion Pod team/digits
         (TAINTED, "Evicted", "does not tolerate a taint of its Node"),
         (an_event("ScaleDown", "deleting pod for node scale down"), "Evicted", "its Node is removed"),
         (an_event("Evicted", "Evicted pod: Underutilized"), "Evicted", "was evicted. Evicted pod: Underutilized"),
+        (an_event("Disrupted", "Underutilized"), "Evicted", "because its Node is removed"),
         (an_event("LowNodeUtilization", action="Descheduled"), "Evicted", "by the descheduler"),
     ],
 )
@@ -64,6 +70,7 @@ def test_who_takes_a_pod_away_says_so(event: Obj, reason: str, part: str) -> Non
     failure = blamed(scene)
     assert (failure["cause"], failure["reason"], failure["pod"]) == ("Preempted", reason, "digits-1-1-1-x7k2p")
     assert part in failure["message"]
+    assert "node" not in failure, "who tells is no kubelet"
     assert scene.run.get("restarts", 0) == 0
 
 
@@ -82,6 +89,8 @@ def test_a_pod_that_is_stopped_on_a_closed_node_was_drained() -> None:
         killing("node-0"),
         an_event("TaintManagerEviction", "Cancelling deletion of Pod team/digits-1-1-1-x7k2p"),
         an_event("Evicted", "The node was low on resource: memory", type="Warning"),
+        an_event("EvictionFailed", "total eviction limit exceeded", type="Warning", action="Descheduled"),
+        an_event("Preempted", "Preempted by pod 5d5f on node node-1 (in kube-scheduler memory)."),
         an_event("Preempted", since=-3600),
         an_event("Preempted", since=3600),
         {"metadata": {}, "regarding": {}},
@@ -91,6 +100,20 @@ def test_what_tells_nothing_of_it_changes_nothing(event: Obj) -> None:
     failure = blamed(unwitnessed(event, closed=("node-7",)))
     assert (failure["cause"], failure["reason"]) == ("Infrastructure", "BackoffLimitExceeded")
     assert failure["message"].endswith("No pod is left that tells why, and no Event does: somebody deleted it")
+
+
+@pytest.mark.parametrize(("since", "cause"), [(-7, "Preempted"), (-5, "Infrastructure"), (2, "Infrastructure")])
+def test_what_a_kubelet_stops_after_the_first_pod_ended_is_no_drain(since: float, cause: str) -> None:
+    ended = pod(0).told(1, ended=-5, reason="PeerLost", message="rank 1 is gone")
+    scene = unwitnessed({**killing(), "metadata": {"creationTimestamp": at(since)}}, closed=("node-1",)).having(ended)
+    assert blamed(scene)["cause"] == cause
+
+
+@pytest.mark.parametrize("grace", [None, "5m", 300])
+def test_the_time_that_pods_have_to_end_counts_as_the_run_was_started_with_it(grace: object) -> None:
+    scene = unwitnessed(an_event("Preempted", since=-200))
+    scene.edit(template={"spec": {"terminationGracePeriodSeconds": grace}})
+    assert blamed(scene)["cause"] == "Infrastructure"
 
 
 def test_a_witness_is_believed_at_once() -> None:
