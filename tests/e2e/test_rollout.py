@@ -9,8 +9,9 @@ from typing import Any
 import grpc
 import pytest
 from tests import protocol, tools
-from tests.demo.cluster import forwarded, wait_until
+from tests.demo.cluster import forwarded, kubectl, wait_until
 from tests.e2e import operators
+from tests.e2e.gangs import OUTPUT
 from tests.e2e.load import Result, load
 from tests.e2e.world import PATIENCE, World
 
@@ -22,7 +23,7 @@ NAME = "net"
 @pytest.fixture(scope="module")
 def served(world: World) -> str:
     """A deployment that serves: its name."""
-    world.train(NAME, args=["--epochs", "1"], package=PACKAGE)
+    world.train(NAME, args=["--epochs", "1"], package=PACKAGE, output=OUTPUT)
     world.succeeded(NAME)
     world.deploy(
         NAME,
@@ -186,6 +187,19 @@ def test_routers_and_pods_come_and_go(world: World, served: str) -> None:
         world.kubectl("delete", "pod", "-l", f"lamplighter.dev/deployment={served},lamplighter.dev/component=router")
         world.patch("modeldeployment", served, replicas=2, router={"accessLog": True})
         settled(world)
+    nothing_lost(result)
+
+
+def test_a_node_is_drained(world: World, served: str) -> None:
+    (router, *_) = world.all("pods", f"lamplighter.dev/deployment={served},lamplighter.dev/component=router")
+    node = router["spec"]["nodeName"]
+    selector = f"--pod-selector=lamplighter.dev/deployment={served}"
+    with load(world, served) as result:
+        try:
+            kubectl("drain", node, selector, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=600s")
+            wait_until("its pods run elsewhere", lambda: _all_ready(world), PATIENCE)
+        finally:
+            kubectl("uncordon", node)
     nothing_lost(result)
 
 

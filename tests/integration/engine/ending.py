@@ -10,7 +10,7 @@ from lamplighter.core.objects import Obj
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _EXECUTIONS = re.compile(r'"executions": \d+')
 """Told apart by whole seconds, which stories on fake nodes are faster than."""
-_VERSION = re.compile(r'(config": "|version_info\\": \\")[0-9a-f]{8}')
+_VERSION = re.compile(r'(config": "|version_info\\": \\")[0-9]+-[0-9a-f]{8}')
 """Of the router's configuration: the names of the revisions' Services are in it, and so that of the story."""
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _META = ("name", "labels", "ownerReferences")
