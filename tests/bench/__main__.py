@@ -27,7 +27,8 @@ Once, on clusters of their own:
     scale                  an operator starts with so many trainings that finished long ago: seconds until it is idle,
                            its CPU and writes until then, its memory then and at most; growth 1 is linear
     deployments_1000       1,000 deployments of one pod created by 8 threads until all are Ready, then a new revision of
-                           200 of them in steps; router pods are answered for, since fake nodes run nothing
+                           200 of them in steps; router pods are answered for, since fake nodes run nothing.
+                           raw_ready_s: the same Deployments, Services and so on without the operator
     serving                on kind: what the router adds, how exact and quick a split is, requests lost by transition
     overhead_s             on kind: seconds in which no code of the user ran between accepted and done, in parts
 
@@ -43,6 +44,7 @@ from typing import Any
 
 import orjson
 from tests.bench import cluster, deployments, figures, machine, overhead, scale, serving
+from tests.bench.figures import rounded
 from tests.bench.mode import PARTS, QUICK, WITH_PODS, Mode, Sizes
 from tests.bench.sightings import UnfinishedError
 
@@ -94,9 +96,14 @@ def _scale(options: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any
 
 
 def _deployments(options: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
-    with cluster.fresh(options.keep) as here:
+    count, promoted = _sizes(options).deployments
+    with cluster.fresh() as here:
         report.setdefault("versions", machine.versions(here.server))
-        return deployments.deployments(here, *_sizes(options).deployments, options.profile)
+        raw_ready_s = deployments.raw_ready_s(here, count)
+    with cluster.fresh(options.keep) as here:
+        found = deployments.deployments(here, count, promoted, options.profile)
+    ratio = rounded(found["ready_s"] / raw_ready_s)
+    return found | {"raw_ready_s": rounded(raw_ready_s), "ready_ratio": ratio}
 
 
 def _sizes(options: argparse.Namespace) -> Sizes:

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,14 @@ from tests.bench.server import PATHS, Connection, Obj
 from tests.bench.sightings import Sightings
 from tests.samples.objects import deployment as sample
 
+from lamplighter.core.plan import Snapshot
+from lamplighter.deployment.plan import plan
+from lamplighter.deployment.view import Options
+from lamplighter.engine.resources import RESOURCES
+
 STEPS = [{"weight": 20, "hold": "1s"}]
 PATIENCE_S = 900.0
+_TEMPLATE = "md-template"
 
 
 def deployments(here: cluster.Cluster, count: int, promoted: int, profile: Path | None = None) -> dict[str, Any]:
@@ -66,6 +73,48 @@ def deployments(here: cluster.Cluster, count: int, promoted: int, profile: Path 
             "ready_mib": rounded(ready_mib),
             "rss_mib": rounded(operator.rss_mib()),
         }
+
+
+def raw_ready_s(here: cluster.Cluster, count: int) -> float:
+    """Seconds until the same objects stand without the operator: created by 8 threads, until all their pods are ready.
+
+    What is left of ours beside it is the operator's; the rest is the cluster's.
+    """
+    namespace = measure.namespace(here.server)
+    ready = Sightings("with all pods", _all_pods)
+    names = [f"md-{number}" for number in range(count)]
+    with here.server.watch("Deployment", namespace, ready):
+        children = _children(namespace)
+        begun = time.perf_counter()
+        measure.by_threads(here.server, names, lambda connection, name: _create_all(connection, children, name))
+        workloads = {child["metadata"]["name"] for child in children if child["kind"] == "Deployment"}
+        wanted = [workload.replace(_TEMPLATE, name) for workload in workloads for name in names]
+        return max(ready.wait(wanted, PATIENCE_S).values()) - begun
+
+
+def _children(namespace: str) -> list[Obj]:
+    """What the operator creates for one deployment, without its owner."""
+    obj: Obj = orjson.loads(_body(_TEMPLATE, 1))
+    obj["metadata"] |= {"namespace": namespace, "uid": "00000000-0000-0000-0000-000000000000", "generation": 1}
+    planned = plan(Snapshot(obj), datetime.now(UTC), Options())
+    children = [child for wave in planned.create for child in wave]
+    for child in children:
+        del child["metadata"]["ownerReferences"]
+        # The operator's own would be told of them.
+        child["metadata"]["labels"] = {}
+    return children
+
+
+def _create_all(connection: Connection, children: list[Obj], name: str) -> None:
+    for child in children:
+        kind = RESOURCES[child["kind"]]
+        path = f"{kind.path}/namespaces/{child['metadata']['namespace']}/{kind.plural}"
+        connection.create(path, orjson.dumps(child).replace(_TEMPLATE.encode(), name.encode()))
+
+
+def _all_pods(obj: Obj) -> str | None:
+    there = (obj.get("status") or {}).get("readyReplicas", 0) >= obj["spec"]["replicas"]
+    return str(obj["metadata"]["name"]) if there else None
 
 
 def _model(digit: int) -> Obj:

@@ -5,6 +5,7 @@ usage: ddp.py <steps> <steps between checkpoints> plain|dcp. Prints `step <n>` a
 
 import gc
 import hashlib
+import os
 import sys
 import time
 import weakref
@@ -18,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from lamplighter_runtime import run
 
 STEPS, EVERY, SHARDED = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "dcp"
+GATE = int(os.environ.get("TEST_GATE", "0"))  # the step that is not left until somebody stops the training
 
 if SHARDED:
     import torch.distributed.checkpoint as dcp
@@ -73,6 +75,9 @@ for step in range(run.resume_step() + 1, STEPS + 1):
         print(f"step {step}", flush=True)
     time.sleep(0.03)
     stopping = run.should_stop()
+    while step == GATE and not stopping:
+        time.sleep(0.03)
+        stopping = run.should_stop()
     if stopping or step % EVERY == 0:
         save(step)
     if stopping:

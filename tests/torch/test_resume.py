@@ -51,8 +51,9 @@ def test_killed_at_random_points_it_ends_with_the_same_weights(
     blows = chance.sample([stop, chance.choice([lose_the_node, kill_a_rank])], 2 if kind == "plain" else 1)
     made = 0
     for number, blow in enumerate(blows, 1):
-        attempt = start(number, "ddp.py", STEPS, EVERY, kind)
-        attempt.wait_for(f"step {made + chance.randint(1, (STEPS - 10 - made) // (len(blows) + 1 - number))}")
+        step = made + chance.randint(1, (STEPS - 10 - made) // (len(blows) + 1 - number))
+        attempt = start(number, "ddp.py", STEPS, EVERY, kind, TEST_GATE=str(step + 3))
+        attempt.wait_for(f"step {step}")
         time.sleep(chance.uniform(0, 0.1))
         blow(attempt, chance)
         assert attempt.steps[0] > made - EVERY

@@ -72,7 +72,7 @@ def _sustain(view: DeploymentView, wanted: Revision, size: int, work: Work) -> N
         work.patch.append(workload.scale(found, size))
     if view.snapshot.owned("Service", name) is None:
         work.create.append(router.headless(view.snapshot, wanted.name))
-    if view.snapshot.owned("PodDisruptionBudget", name) is None:
+    if view.replicas > 1 and view.snapshot.owned("PodDisruptionBudget", name) is None:
         work.create.append(workload.disruption_budget(view.snapshot, wanted.name))
 
 
@@ -104,7 +104,7 @@ def _stand(view: DeploymentView, draft: DeploymentStatus, work: Work) -> None:
     elif found["spec"].get("replicas") != spec.replicas:
         work.patch.append(workload.scale(found, spec.replicas))
     budget = router.disruption_budget(view.snapshot)
-    if view.snapshot.owned("PodDisruptionBudget", budget["metadata"]["name"]) is None:
+    if spec.replicas > 1 and view.snapshot.owned("PodDisruptionBudget", budget["metadata"]["name"]) is None:
         work.create.append(budget)
 
 

@@ -80,6 +80,10 @@ class KeyedQueue:
         self.add_after(key, delay)
         return delay
 
+    def failures(self, key: Key) -> int:
+        """How often the key has failed since it succeeded last."""
+        return self._failures.get(key, 0)
+
     def succeeded(self, key: Key) -> None:
         """Forget earlier failures of the key."""
         self._failures.pop(key, None)

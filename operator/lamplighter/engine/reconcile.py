@@ -1,6 +1,7 @@
 """One reconcile, the same for every kind: snapshot, plan, execute. And what follows from each way it can end."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from lamplighter.engine.resources import PRIMARY
 REFUSED_AGAIN = 60.0
 """Seconds until something that the API server refused is tried again: a quota may have been raised meanwhile."""
 MAX_STALE = 3
+_KEEPS_FAILING = 6
+"""So many failures in a row, some twenty seconds, are no hiccup of the API server's: the user is told."""
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +102,16 @@ class Reconciler:
             await execute(plan, snapshot, self._api, self._index, self._identity, now)
         return plan.requeue_after
 
+    async def tell(self, key: Key, error: ApiError) -> None:
+        """Write into the status that the API server keeps failing, as when an admission webhook is down."""
+        snapshot, now = self._index.snapshot(key), self._clock()
+        if snapshot is None:
+            return
+        said = TerminalError("ApiServerFails", f"the API server fails, and is asked again and again: {error.message}")
+        plan = self._kinds[key.kind].blocked(snapshot, now, said, REFUSED_AGAIN)
+        with contextlib.suppress(ApiError, TransientError, TerminalError):
+            await execute(plan, snapshot, self._api, self._index, self._identity, now)
+
     async def _read(self, target: Ref, snapshot: Snapshot) -> Obj | None:
         if target.kind in PRIMARY:
             return self._index.get(Key(target.kind, target.namespace, target.name))
@@ -131,6 +144,8 @@ async def _attempt(key: Key, queue: KeyedQueue, reconciler: Reconciler) -> None:
         metrics.ERRORS.labels(key.kind, error.reason or "Api").inc()
         delay = queue.retry(key, at_least=error.retry_after or 0.0)
         log.warning("the API server: %s; again in %.1f s", error, delay)
+        if error.status >= 500 and queue.failures(key) >= _KEEPS_FAILING:
+            await reconciler.tell(key, error)
     except TransientError as error:
         metrics.ERRORS.labels(key.kind, "Transient").inc()
         log.info("%s; again in %.1f s", error, queue.retry(key))

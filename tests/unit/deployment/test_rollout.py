@@ -16,9 +16,8 @@ from tests.unit.deployment.scenes import (
     workloads,
 )
 
-ALL = ["ConfigMap", "Deployment", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "PodDisruptionBudget"]
-ALL += ["Service", "Service"]
-"""What a first revision gets: Deployments, Services and budgets of its own, and the router's."""
+ALL = ["ConfigMap", "Deployment", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "Service"]
+"""What a first revision of one pod gets: a Deployment and a Service of its own, and what the router has."""
 
 
 def test_the_first_revision_is_frozen_then_gets_its_pods_and_its_router() -> None:
@@ -146,7 +145,7 @@ def test_a_candidate_that_is_no_longer_wanted_is_removed() -> None:
 
 
 def test_a_first_revision_that_never_came_up_makes_room_for_its_correction() -> None:
-    scene = coming_up()
+    scene = coming_up(a_deployment().replicas(2))
     broken = only(scene)
     scene.edit(runtime={"workers": 2})
     assert scene.act().delete == ()
@@ -177,10 +176,17 @@ def test_writing_down_a_default_is_no_new_revision() -> None:
 
 
 def test_replicas_are_no_new_revision() -> None:
-    scene = serving().edit(replicas=3)
+    scene = serving(a_deployment().replicas(2)).edit(replicas=3)
     plan = scene.plan()
     assert not any(plan.create)
     assert [patch["spec"] for patch in plan.patch if "spec" in patch] == [{"replicas": 3}]
+
+
+def test_an_only_pod_has_no_budget_that_could_protect_it() -> None:
+    scene = serving(a_deployment().spec(router={"replicas": 1}))
+    assert scene.names("PodDisruptionBudget") == []
+    scene.edit(replicas=2, router={"replicas": 2}).settle()
+    assert scene.names("PodDisruptionBudget") == [only(scene), "digits-router"]
 
 
 def test_a_scaled_deployment_is_not_ready_before_all_pods_are() -> None:

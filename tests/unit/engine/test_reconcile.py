@@ -150,6 +150,16 @@ def test_after_an_error_the_worker_lives_and_comes_back_later_and_later(error: E
     assert len(looked) < 30
 
 
+@pytest.mark.parametrize(("error", "told"), [(BROKEN, True), (ApiError(429, "TooManyRequests", "later"), False)])
+def test_what_keeps_failing_is_told_of(error: ApiError, told: bool) -> None:
+    logic = Logic(*[error] * 100)
+    times(lambda _: logic, 8)
+    assert logic.told == [], "it may be a hiccup"
+    logic = Logic(*[error] * 100)
+    times(lambda _: logic, 100)
+    assert {told.reason for told in logic.told} == ({"ApiServerFails"} if told else set())
+
+
 def test_the_server_says_how_long_to_wait() -> None:
     throttled = ApiError(429, "TooManyRequests", "slow down", retry_after=100)
     assert times(lambda _: throttled, 250) == [0, 100, 200]
