@@ -19,7 +19,7 @@ from tests.e2e.load import Result, load
 from tests.e2e.world import PATIENCE, World
 
 NAME = "net"
-RATE = 150.0
+RATE = 200.0
 PACKAGE = {"modelFile": "model.py", "handler": "handler.py", "example": "example.json"}
 TURNS = 4
 """How often direct and routed requests take turns, so that a busy minute hits both."""
@@ -104,7 +104,7 @@ def _lost(world: World, name: str, act: Callable[[World], None], requests: int) 
     turns, unfinished = 0, ""
     with load(world, NAME, rate=RATE) as result:
         try:
-            while turns == 0 or result.asked_by_now() < requests:
+            while turns == 0 or result.asked_by_now() < 1.2 * requests:  # a busy machine sends fewer than it should
                 act(world)
                 turns += 1
         except (RuntimeError, TimeoutError) as error:  # the other transitions are measured all the same
