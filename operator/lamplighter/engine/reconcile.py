@@ -1,7 +1,6 @@
 """One reconcile, the same for every kind: snapshot, plan, execute. And what follows from each way it can end."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -108,9 +107,13 @@ class Reconciler:
         if snapshot is None:
             return
         said = TerminalError("ApiServerFails", f"the API server fails, and is asked again and again: {error.message}")
-        plan = self._kinds[key.kind].blocked(snapshot, now, said, REFUSED_AGAIN)
-        with contextlib.suppress(ApiError, TransientError, TerminalError):
+        try:
+            plan = self._kinds[key.kind].blocked(snapshot, now, said, REFUSED_AGAIN)
             await execute(plan, snapshot, self._api, self._index, self._identity, now)
+        except (ApiError, TransientError, TerminalError) as failed:
+            log.info("nobody could be told: %s", failed)
+        except Exception:
+            log.exception("a bug in Lamplighter, please report it")
 
     async def _read(self, target: Ref, snapshot: Snapshot) -> Obj | None:
         if target.kind in PRIMARY:

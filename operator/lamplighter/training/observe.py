@@ -13,7 +13,7 @@ from lamplighter.core.conditions import reason_word
 from lamplighter.core.naming import ATTEMPT, RUN, STAGE
 from lamplighter.core.objects import Obj, annotations, condition, controlled_by, labels, moment
 from lamplighter.core.plan import soonest
-from lamplighter.training import diagnosis, witness
+from lamplighter.training import diagnosis, freeze, witness
 from lamplighter.training.diagnosis import Evidence
 from lamplighter.training.stage import STAGE_CONTAINERS
 from lamplighter.training.stages import TRAIN
@@ -92,11 +92,12 @@ def failure_of(job: Obj) -> Obj | None:
     return condition(job, "FailureTarget") or condition(job, "Failed")
 
 
-def unexplained(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> bool:
+def unexplained(view: TrainingView, run: Run, job: Obj) -> bool:
     """True when the Job failed and none of its pods tells why."""
     failed = failure_of(job)
     if failed is None:
         return False
+    spec = freeze.in_force(view, run.number)  # read only now: most looks are at Jobs that have not failed
     its_pods = [pod for pod in pods_of(view, job) if not _of_before(job, pod)]
     found = _found(view, run, spec, failed, _present(run, spec, its_pods))
     return found is None or found.echo

@@ -30,7 +30,7 @@ def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
     starting = not under_way and _wants_run(view)
     unknown = [Ref("Node", "", name) for name in (unknown_nodes(view) if under_way else ())]
     job = snapshot.owned("Job", run.job) if run and under_way else None
-    asks = job is not None and run is not None and unexplained(view, run, freeze.in_force(view, run.number), job)
+    asks = job is not None and run is not None and unexplained(view, run, job)
     return [
         *missing,
         *unknown,

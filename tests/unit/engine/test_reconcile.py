@@ -160,6 +160,14 @@ def test_what_keeps_failing_is_told_of(error: ApiError, told: bool) -> None:
     assert {told.reason for told in logic.told} == ({"ApiServerFails"} if told else set())
 
 
+def test_a_worker_outlives_what_it_cannot_tell() -> None:
+    class Mute(Logic):
+        def _blocked(self, *_: object) -> Plan:
+            raise ValueError("a bug")
+
+    assert len(times(lambda _: Mute(*[BROKEN] * 100), 300)) > 8
+
+
 def test_the_server_says_how_long_to_wait() -> None:
     throttled = ApiError(429, "TooManyRequests", "slow down", retry_after=100)
     assert times(lambda _: throttled, 250) == [0, 100, 200]
