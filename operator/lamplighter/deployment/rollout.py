@@ -194,7 +194,7 @@ def _drop_candidate(view: DeploymentView, draft: DeploymentStatus, why: str) -> 
 
 def _retire(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
     """Forget what no router sends to, and what has answered all it was sent."""
-    if not (routers.verified and routers.nobody_else):
+    if not (routers.verified and routers.lingering_follow):
         return
     draft.retiring = [entry for entry in draft.retiring if not _drained(view, entry, draft, routers)]
 

@@ -29,14 +29,14 @@ class Routers:
 
     ``config``: the version that they should have by the status that was read.
     ``verified``: at least one is ready, and all that are ready follow the split that the status tells of.
-    ``nobody_else``: those that are not ready or being stopped, and may still have connections, follow it as well.
+    ``lingering_follow``: so do those that are not ready or being stopped, and may still have connections.
     """
 
     config: str
     wanted: int
     ready: int
     verified: bool
-    nobody_else: bool
+    lingering_follow: bool
     rejected: bool
     readings: tuple[Reading, ...] = ()
     leaving: tuple[Reading, ...] = ()
@@ -125,7 +125,7 @@ def look(view: DeploymentView) -> Routers:
         wanted=view.spec.router.replicas,
         ready=len(ready),
         verified=bool(ready) and all(said.version == wanted for said in readings) and len(ready) >= _counted(view),
-        nobody_else=all(said.version == wanted for said in leaving),
+        lingering_follow=all(said.version == wanted for said in leaving),
         rejected=any(said.rejected and said.version != wanted for said in readings),
         readings=readings,
         leaving=leaving,
