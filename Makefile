@@ -93,7 +93,7 @@ test-serving: venv ## Tests of the torchserve image in real containers, without 
 .PHONY: test-e2e
 test-e2e: venv ## End-to-end tests on a real kind cluster of three nodes: one has to die.
 	@NODES=$${NODES:-3} $(MAKE) --no-print-directory cluster images
-	$(RUN)/pytest tests/e2e -q
+	$(RUN)/pytest tests/e2e -q --maxfail=3  # three: it is the cluster, and each other test would wait in vain, too
 
 SECONDS ?= 600
 .PHONY: soak

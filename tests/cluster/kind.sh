@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The kind cluster for the demo and the end-to-end tests: metrics-server, volumes, Pod networking over all nodes, pretended GPUs.
-# Usage: kind.sh up|heal|down   (NODES=n; FAKE_GPUS=n per node; LAMPLIGHTER_CLUSTER names another one)
+# Usage: kind.sh up|heal|healthy|down   (NODES=n; FAKE_GPUS=n per node; LAMPLIGHTER_CLUSTER names another one)
 . "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 export KUBECONFIG=$state/kind.kubeconfig
 [[ $KIND_CLUSTER == lamplighter ]] || KUBECONFIG=$state/kind-$KIND_CLUSTER.kubeconfig
-made_from=$cache/kind/$KIND_CLUSTER.made-from   # what the running cluster was made from
+made_from=$cache/kind/$KIND_CLUSTER.made-from   # what the running cluster was made from, its nodes, and when they started
 shared=$cache/kind/$KIND_CLUSTER.shared         # the folder that all nodes mount
 nodes=${NODES:-1}
 
@@ -12,11 +12,18 @@ kubectl() { "$bin/kubectl" --request-timeout=10s "$@"; }
 kind() { "$bin/kind" "$@" --name "$KIND_CLUSTER"; }
 inputs() { content_hash "$here"/{kind.sh,pod-network.sh,node-image.sh,binaries.sh,manifests,programs,node}; }
 
-# healthy: made from today's inputs, as many nodes as asked for (any number when NODES is not set), all Ready, the API answers.
+# starts: a hash of when each node's container started. One that Docker started again has lost its routes and still says that it is Ready.
+starts() { docker inspect -f '{{.Name}} {{.State.StartedAt}}' $(kind get nodes) | sort | sha256sum | cut -c1-12; }
+
+# remember COUNT: the cluster of so many nodes is as it should be.
+remember() { mkdir -p "$cache/kind"; echo "$(inputs) $1 $(starts)" > "$made_from"; }
+
+# healthy: made from today's inputs, as many nodes as asked for (any number when NODES is not set), none started again, all Ready, the API answers.
 healthy() {
-  local hash count
-  read -r hash count < "$made_from" || return 1
+  local hash count started
+  read -r hash count started < "$made_from" || return 1
   [[ $hash == "$(inputs)" && ${NODES:-$count} == "$count" ]] || return 1
+  "$here/docker.sh" 9>&- && [[ $started == "$(starts)" ]] || return 1
   kind get kubeconfig > "$KUBECONFIG.new" && mv "$KUBECONFIG.new" "$KUBECONFIG" || return 1
   (( $(kubectl get nodes --no-headers | grep -c ' Ready ') == count ))
 } 2>/dev/null
@@ -75,8 +82,7 @@ up() {
     "$here/registry.sh" || image=$("$here/node-image.sh")
     phase "kind cluster $KIND_CLUSTER, nodes: $nodes" create "$image" 9>&-
     phase "kind cluster $KIND_CLUSTER: DNS, metrics, volumes" await 9>&-
-    mkdir -p "$cache/kind"
-    echo "$(inputs) $nodes" > "$made_from"
+    remember "$nodes"
   fi
   "$here/gpus.sh" "${FAKE_GPUS:-8}"
   say "kind cluster $KIND_CLUSTER is up: export KUBECONFIG=$KUBECONFIG"
@@ -84,13 +90,16 @@ up() {
 
 # heal: start nodes that were stopped. One that comes back has lost its routes to the Pods of the others.
 heal() {
-  local node local_network=
+  local node count=0 local_network=
   for node in $(kind get nodes); do
     docker start "$node" >/dev/null
+    count=$((count + 1))
     ! docker exec "$node" test -f /etc/cni/net.d/10-pods.conflist || local_network=true
   done
   for _ in $(seq 60); do kubectl wait --for=condition=Ready nodes --all --timeout=60s >/dev/null 2>&1 && break; sleep 1; done
   [[ -z $local_network ]] || "$here/pod-network.sh"
+  "$here/gpus.sh" "${FAKE_GPUS:-8}"
+  remember "$count"
 }
 
 down() {
@@ -102,6 +111,6 @@ down() {
 }
 
 case ${1:-} in
-  up | heal | down) "$1" ;;
-  *) die "usage: kind.sh up|heal|down" ;;
+  up | heal | healthy | down) "$1" ;;
+  *) die "usage: kind.sh up|heal|healthy|down" ;;
 esac
