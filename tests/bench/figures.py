@@ -56,10 +56,15 @@ def ratio(value: float, reference: float) -> float:
 
 @dataclass(frozen=True)
 class Aim:
-    """A figure that should not exceed a bound. ``path`` leads to it."""
+    """A figure that should not exceed a bound, or not fall short of it (``at_least``). ``path`` leads to it."""
 
     path: tuple[str, ...]
     bound: float
+    at_least: bool = False
+
+    def met(self, value: float) -> bool:
+        """Whether the figure is as we want it."""
+        return value >= self.bound if self.at_least else value <= self.bound
 
 
 AIMS = (
@@ -85,7 +90,7 @@ def judge(result: Mapping[str, Any], aims: Sequence[Aim]) -> dict[str, dict[str,
         for step in aim.path:
             value = value.get(step) if isinstance(value, Mapping) else None
         if value is not None:
-            verdicts[".".join(aim.path)] = {"value": value, "aim": aim.bound, "met": value <= aim.bound}
+            verdicts[".".join(aim.path)] = {"value": value, "aim": aim.bound, "met": aim.met(value)}
     return verdicts
 
 

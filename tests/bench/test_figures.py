@@ -57,6 +57,12 @@ def test_an_aim_stands_beside_its_figure() -> None:
     }
 
 
+@pytest.mark.parametrize(("value", "met"), [(0.89, False), (0.9, True), (1.1, True)])
+def test_an_aim_can_be_the_least_that_a_figure_should_be(value: float, met: bool) -> None:
+    aim = Aim(("ratio",), 0.9, at_least=True)
+    assert judge({"ratio": value}, [aim]) == {"ratio": {"value": value, "aim": 0.9, "met": met}}
+
+
 def test_an_aim_at_a_figure_that_was_not_measured_is_left_out() -> None:
     assert judge({"operator": {}}, [Aim(("operator", "rss_mib"), 120), Aim(("linearity", "x"), 1)]) == {}
 
