@@ -41,6 +41,14 @@ def test_a_worker_that_dies_and_cannot_come_back_ends_the_pod_while_the_others_a
     assert "could not load the model: RuntimeError: the weights are gone (handler.py, line 10" in said["message"]
 
 
+def test_a_request_that_takes_too_long_costs_its_worker_and_says_so(starter: Start) -> None:
+    served = starter(ECHO, response_timeout="2s").until_ready()
+    assert served.predict(sleep=8)[0] == 500
+    until("the worker is seen to be gone", lambda: not served.ready())
+    assert "it did not answer within spec.runtime.responseTimeout" in reason(served)
+    served.until_ready()
+
+
 def test_one_death_is_mended_and_the_third_ends_the_pod(alone: Container) -> None:
     alone.until_ready()
     for _ in range(2):

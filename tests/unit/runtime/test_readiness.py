@@ -153,13 +153,39 @@ def test_workers_stopped_because_requests_took_too_long_do_not_end_the_pod(log_i
     for death in range(DEATHS * 2):
         now = 20.0 * death + 20
         if log_is_first:
-            made.load_failed("9001", now)
+            give_up(made, now)
         lose(made, now)
         if not log_is_first:
-            made.load_failed("9001", now)
+            give_up(made, now)
         assert made.hopeless(now) is None
         assert "it did not answer within spec.runtime.responseTimeout" in made.verdict().message
         recover(made, now + 5)
+
+
+def give_up(made: Readiness, now: float) -> None:
+    """What TorchServe logs about a worker that does not answer."""
+    made.not_answered("9001", now)
+    made.load_failed("9001", now)
+
+
+def test_a_load_that_fails_right_after_a_death_is_no_request_that_took_too_long():
+    made = ready()
+    lose(made, now=20)
+    for _ in range(FAILED_LOADS):
+        made.handler_raised("9001", "RuntimeError: the weights are gone", now=21)
+        made.load_failed("9001", now=21)
+    verdict = made.hopeless(now=21)
+    assert verdict is not None
+    assert verdict.message.endswith("could not load the model: RuntimeError: the weights are gone")
+
+
+def test_loads_that_take_too_long_are_hopeless():
+    made = readiness()
+    made.workers_seen(frozenset(), now=1)
+    for _ in range(FAILED_LOADS):
+        assert made.hopeless(now=1) is None
+        give_up(made, now=1)
+    assert made.hopeless(now=1) is not None
 
 
 def test_a_handler_that_raises_is_quoted():

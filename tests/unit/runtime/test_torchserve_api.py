@@ -46,6 +46,7 @@ ts_inference_latency_microseconds{model_name="digits",model_version="default",ho
         ("[W-9000-digits_1.0-stdout]   File x", Kind.MODEL, "  File x"),
         ("2026 [WARN ] BatchAggregator - Load model failed: digits, error: Worker died.", Kind.LOAD_FAILED, None),
         ("2026 [ERROR] WorkerThread - Backend worker error", Kind.LOAD_FAILED, None),
+        ("2026 [ERROR] WorkerThread - Number or consecutive unsuccessful inference 1", Kind.NOT_ANSWERED, None),
         ("2026 [WARN ] WorkerThread - Auto recovery failed again", Kind.LOAD_FAILED, None),
         ("Model server started.", Kind.SERVER, None),
     ],

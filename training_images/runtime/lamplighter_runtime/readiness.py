@@ -11,6 +11,7 @@ FAILED_PREDICTIONS = 3  # wrong answers to the packaged example
 # its workers again and again. A worker stopped because a request took too long is not among them: that is one request.
 DEATHS = 3
 DEATH_WINDOW = 600.0  # seconds
+_LATE = 2.0  # seconds that the log may be behind the management API, or a line of it behind the one before
 LAST_WORDS = 10.0  # seconds: an exception that a worker printed so long before it died is why it died
 
 
@@ -75,17 +76,22 @@ class Readiness:
         if not self._was_slow():
             self._deaths.append(now)
 
-    def load_failed(self, worker: str, now: float) -> None:
-        """TorchServe gave up on a worker: one that could not load the model, or one that did not answer in time."""
+    def not_answered(self, worker: str, now: float) -> None:
+        """TorchServe gave up waiting for a worker's answer, to a request or to the order to load the model."""
         with self._lock:
             if worker in self._ready:
                 self._slow[worker] = now
-            elif self._lost[0] == worker and now - self._lost[1] <= 2 and self._deaths:
+            elif self._lost[0] == worker and now - self._lost[1] <= _LATE and self._deaths:
                 self._slow[worker] = now  # its death was seen before the log was read
                 self._deaths.pop()
-            else:
-                self._failed_loads += 1
-                self._lost = (worker, now)
+
+    def load_failed(self, worker: str, now: float) -> None:
+        """TorchServe gave up on a worker: one that could not load the model, or one of which we know more already."""
+        with self._lock:
+            if worker in self._ready or now - self._slow.get(worker, -_LATE) < _LATE:
+                return
+            self._failed_loads += 1
+            self._lost = (worker, now)
 
     def handler_raised(self, worker: str, text: str, now: float) -> None:
         """The user's code printed a traceback that ends in `text`."""

@@ -82,7 +82,9 @@ class Server:
         if parsed.kind in {Kind.PREDICTION, Kind.ACCESS, Kind.BATCH}:
             return False
         self._tail.append(line)
-        if parsed.kind is Kind.LOAD_FAILED:
+        if parsed.kind is Kind.NOT_ANSWERED:
+            self.readiness.not_answered(parsed.worker, time.monotonic())
+        elif parsed.kind is Kind.LOAD_FAILED:
             self.readiness.load_failed(parsed.worker, time.monotonic())
         elif parsed.kind is Kind.MODEL:
             finder = self._finders.setdefault(parsed.worker, TracebackFinder(keep=1))

@@ -33,6 +33,7 @@ _LOAD_FAILED = (
     "WorkerThread - Backend worker error",
     "WorkerThread - Auto recovery failed again",
 )
+_NOT_ANSWERED = "WorkerThread - Number or consecutive unsuccessful inference"
 
 
 class Unavailable(Exception):  # noqa: N818 - a state, not a fault of the caller
@@ -64,7 +65,8 @@ class Kind(Enum):
     PREDICTION = "prediction"  # a prediction was answered
     BATCH = "batch"  # a worker was given requests to predict
     ACCESS = "access"
-    LOAD_FAILED = "load failed"  # a worker ended before it could serve
+    NOT_ANSWERED = "not answered"  # a worker is ended that did not answer within the response timeout
+    LOAD_FAILED = "load failed"  # a worker ended before it could serve, or was ended for the reason of the line before
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,12 @@ def parse_log(line: str, model: str) -> LogLine:
     if match := _MODEL.match(line):
         kind = Kind.BATCH if match.group(2).startswith(_PER_REQUEST) else Kind.MODEL
         return LogLine(kind, match.group(2), match.group(1))
+    thread = _THREAD.search(line)
+    worker = thread.group(1) if thread else ""
+    if _NOT_ANSWERED in line:
+        return LogLine(Kind.NOT_ANSWERED, line, worker)
     if any(mark in line for mark in _LOAD_FAILED):
-        thread = _THREAD.search(line)
-        return LogLine(Kind.LOAD_FAILED, line, thread.group(1) if thread else "")
+        return LogLine(Kind.LOAD_FAILED, line, worker)
     return LogLine(Kind.SERVER, line)
 
 
