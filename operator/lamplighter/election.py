@@ -20,11 +20,17 @@ log = logging.getLogger(__name__)
 
 
 class _Lock(LeaseLock):  # type: ignore[misc]
-    """The client's lock, for which a connection that fails is a failed try, and not the end."""
+    """The client's lock, for which a connection that fails or stands still is a failed try, and not the end."""
+
+    def __init__(self, settings: Settings, api: ApiClient) -> None:
+        super().__init__(settings.lease_name, settings.lease_namespace, settings.identity, api)
+        # The client itself would wait five minutes; two tries have to fit in before others may lead.
+        self._patience = settings.lease_renew_deadline / 2
 
     async def get(self, name: str, namespace: str) -> tuple[bool, Any]:
         try:
-            found: tuple[bool, Any] = await super().get(name, namespace)
+            async with asyncio.timeout(self._patience):
+                found: tuple[bool, Any] = await super().get(name, namespace)
             return found
         except NO_ANSWER as error:
             return False, ApiException(status=0, reason=f"{type(error).__name__}: {error}")
@@ -33,7 +39,8 @@ class _Lock(LeaseLock):  # type: ignore[misc]
         try:
             # The client's own create fails in version 37: it passes pretty=True where only text is accepted.
             lease = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
-            await self.api_instance.create_namespaced_lease(namespace, lease)
+            async with asyncio.timeout(self._patience):
+                await self.api_instance.create_namespaced_lease(namespace, lease)
         except (*NO_ANSWER, ApiException) as error:
             log.warning("the lease could not be created: %s", error)
             return False
@@ -41,10 +48,22 @@ class _Lock(LeaseLock):  # type: ignore[misc]
 
     async def update(self, name: str, namespace: str, updated_record: Any) -> bool:
         try:
-            return bool(await super().update(name, namespace, updated_record))
+            async with asyncio.timeout(self._patience):
+                return bool(await super().update(name, namespace, updated_record))
         except NO_ANSWER as error:
-            log.warning("the lease could not be renewed: %s", error)
+            log.warning("the lease could not be renewed: %s", f"{type(error).__name__} {error}".rstrip())
             return False
+
+    async def release(self) -> None:
+        """Let the next leader start at once."""
+        await self.get(self.name, self.namespace)
+        lease = self.lease_reference
+        if lease is None or lease.spec is None or lease.spec.holder_identity != self.identity:
+            return
+        lease.spec.holder_identity = ""
+        with contextlib.suppress(ApiException, *NO_ANSWER):
+            async with asyncio.timeout(self._patience):
+                await self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease)
 
 
 async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
@@ -71,7 +90,7 @@ async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[N
     waiting = asyncio.ensure_future(stop.wait())
     done = asyncio.ensure_future(finished.wait())
     async with ApiClient(await configuration()) as api:
-        lock = _Lock(settings.lease_name, settings.lease_namespace, settings.identity, api)
+        lock = _Lock(settings, api)
         timing = {
             "lease_duration": settings.lease_duration,
             "renew_deadline": settings.lease_renew_deadline,
@@ -91,7 +110,7 @@ async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[N
             outcome = (await asyncio.gather(campaign, return_exceptions=True))[0]
             if isinstance(outcome, Exception):
                 log.error("the campaign for the lease broke", exc_info=outcome)
-            await _release(lock, settings)
+            await lock.release()
 
 
 def _holds(election: LeaderElection, settings: Settings) -> bool:
@@ -99,14 +118,3 @@ def _holds(election: LeaderElection, settings: Settings) -> bool:
     seen = election.observed_record
     age = time.time() - election.observed_time_milliseconds / 1000
     return seen is not None and seen.holder_identity == settings.identity and age < settings.lease_renew_deadline
-
-
-async def _release(lock: LeaseLock, settings: Settings) -> None:
-    """Let the next leader start at once."""
-    await lock.get(settings.lease_name, settings.lease_namespace)
-    lease = lock.lease_reference
-    if lease is None or lease.spec is None or lease.spec.holder_identity != settings.identity:
-        return
-    lease.spec.holder_identity = ""
-    with contextlib.suppress(ApiException, *NO_ANSWER):
-        await lock.api_instance.replace_namespaced_lease(settings.lease_name, settings.lease_namespace, lease)

@@ -1,4 +1,4 @@
-"""A line to the API server that can be cut."""
+"""A line to the API server that can be cut, and can stand still."""
 
 import asyncio
 import contextlib
@@ -16,6 +16,8 @@ class Line:
     def __init__(self) -> None:
         self._far_end = ("", 0)
         self._whole = True
+        self._flows = asyncio.Event()
+        self._flows.set()
         self._calls: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -42,6 +44,10 @@ class Line:
         for call in self._calls:
             call.cancel()
 
+    def stall(self) -> None:
+        """Keep every connection, new ones too, and let nothing through: as when a machine loses its power."""
+        self._flows.clear()
+
     def mend(self) -> None:
         """Let new connections through again."""
         self._whole = True
@@ -56,8 +62,8 @@ class Line:
                 answers, questions = await asyncio.open_connection(*self._far_end)
                 ends.append(questions)
                 async with asyncio.TaskGroup() as both:
-                    both.create_task(_pump(reader, questions))
-                    both.create_task(_pump(answers, writer))
+                    both.create_task(self._pump(reader, questions))
+                    both.create_task(self._pump(answers, writer))
         except (OSError, ExceptionGroup, asyncio.CancelledError):
             pass  # a broken line is what this is for
         finally:
@@ -65,12 +71,12 @@ class Line:
             for end in ends:
                 end.transport.abort()
 
-
-async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while data := await source.read(65536):
-        target.write(data)
-        await target.drain()
-    raise ConnectionError("one side has hung up")
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            await self._flows.wait()
+            target.write(data)
+            await target.drain()
+        raise ConnectionError("one side has hung up")
 
 
 def _replace_address(kubeconfig: Path, copy: Path, port: int) -> tuple[str, int]:

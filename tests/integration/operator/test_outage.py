@@ -1,6 +1,6 @@
 """The API server is out of reach for a while, and the world goes on meanwhile."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -62,11 +62,14 @@ async def test_what_happened_during_an_outage_is_caught_up_with(
         assert operator.exit_code is None
 
 
-async def test_a_leader_that_cannot_renew_its_lease_ends(watches: Watches, line: Line, tmp_path: Path) -> None:
+@pytest.mark.parametrize("harm", [Line.cut, Line.stall], ids=["cut", "stands-still"])
+async def test_a_leader_that_cannot_renew_its_lease_ends(
+    watches: Watches, line: Line, tmp_path: Path, harm: Callable[[Line], None]
+) -> None:
     lease = {"LAMPLIGHTER_LEADER_ELECTION": "true", "POD_NAMESPACE": watches.namespace, **SHORT}
     with Operator(tmp_path / "kubeconfig", tmp_path / "operator.log", (watches.namespace,), **lease) as operator:
         await wait_until("it leads", lambda: operator.leads)
-        line.cut()
+        harm(line)
         await wait_until("it ends", lambda: operator.exit_code is not None)
         assert operator.exit_code == 1
         assert "the lease is lost" in operator.log
