@@ -94,8 +94,8 @@ def test_what_serves_goes_on_serving_while_the_next_revision_is_broken(world: Wo
 def test_it_scales_through_the_scale_subresource(world: World) -> None:
     world.kubectl("scale", "md", "net", "--replicas=1")
     wait_until("one pod serves", lambda: world.get("md", "net")["status"]["readyReplicas"] == 1, PATIENCE)
-    view = world.kubectl("get", "md", "net")
-    assert "Ready" in view
+    world.ready("modeldeployment", "net", "Ready", status="True")  # when the routers know that there is only one
+    assert "Ready" in world.kubectl("get", "md", "net")
 
 
 def test_a_served_model_survives_the_deletion_of_its_training(world: World) -> None:
