@@ -9,7 +9,7 @@ from typing import Self
 from tests.builders.objects import NOW, Builder, Obj, later, uid_of
 
 from lamplighter.core.objects import Ref
-from lamplighter.core.plan import Plan, Snapshot
+from lamplighter.core.plan import Event, Plan, Snapshot
 from lamplighter.deployment import plan as deployment
 from lamplighter.deployment.view import Options as DeploymentOptions
 from lamplighter.training import plan as training
@@ -32,6 +32,7 @@ class Scene:
         self.report: Obj | None = None
         self.options = Options()
         self.now = NOW
+        self.events: list[Event] = []
         self._lives = count(1)
         self.having(*around)
 
@@ -124,6 +125,7 @@ class Scene:
         steps += [lambda ref=ref: self._delete(ref) for ref in plan.delete]
         for step in steps[:writes]:
             step()
+        self.events += plan.events
         self.cluster(self)
         return plan
 

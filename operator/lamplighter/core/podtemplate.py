@@ -37,6 +37,8 @@ def override(pod: Obj, template: PodTemplate) -> Obj:
 def _merge(base: Any, patch: Any, field: str = "") -> Any:
     if isinstance(base, dict) and isinstance(patch, dict):
         return base | {key: _merge(base.get(key), value, key) for key, value in patch.items()}
+    if isinstance(base, list) and patch is None:
+        return base
     if isinstance(base, list) and isinstance(patch, list):
         if field in _APPENDED:
             return base + patch
@@ -47,7 +49,9 @@ def _merge(base: Any, patch: Any, field: str = "") -> Any:
 
 def _merge_named(base: list[Obj], patch: list[Obj], key: str) -> list[Obj]:
     merged = {item.get(key): item for item in base}
+    strange = [item for item in patch if not isinstance(item, dict)]  # the API server says what is wrong with it
     for item in patch:
-        name = item.get(key)
-        merged[name] = _merge(merged[name], item) if name in merged else item
-    return list(merged.values())
+        if isinstance(item, dict):
+            name = item.get(key)
+            merged[name] = _merge(merged[name], item) if name in merged else item
+    return [*merged.values(), *strange]

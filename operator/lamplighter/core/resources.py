@@ -1,10 +1,24 @@
 """What the compute resources of a container amount to: processors and accelerators. Pure."""
 
+import re
 from decimal import Decimal
 
 from lamplighter.api.common import Resources
 
-_ACCELERATORS = frozenset({"aws.amazon.com/neuron", "habana.ai/gaudi", "google.com/tpu"})
+_ACCELERATORS = frozenset(
+    {
+        "aws.amazon.com/neuron",
+        "aws.amazon.com/neuroncore",
+        "cambricon.com/mlu",
+        "google.com/tpu",
+        "gpu.intel.com/i915",
+        "gpu.intel.com/xe",
+        "habana.ai/gaudi",
+        "huawei.com/Ascend910",
+    }
+)
+_GPU = re.compile(r"[^/]+/(gpu(\.[\w.-]+)?|mig-[\w.-]+)")
+"""``nvidia.com/gpu``, ``nvidia.com/gpu.shared`` and slices; not the memory or the cores of one, as ``gpumem`` is."""
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 
@@ -31,7 +45,4 @@ def cpus(resources: Resources) -> Decimal | None:
 
 
 def _accelerates(resource: str) -> bool:
-    domain, _, name = resource.partition("/")
-    return resource in _ACCELERATORS or (
-        bool(name) and ("gpu" in name or name.startswith("mig-") or domain == "gpu.intel.com")
-    )
+    return resource in _ACCELERATORS or _GPU.fullmatch(resource) is not None

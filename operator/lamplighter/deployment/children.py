@@ -7,7 +7,7 @@ from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.core.naming import CONFIG
 from lamplighter.core.objects import Obj, annotations
 from lamplighter.deployment import revision, router, split, workload
-from lamplighter.deployment.observe import existing
+from lamplighter.deployment.observe import remains
 from lamplighter.deployment.revision import Revision
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
@@ -50,7 +50,7 @@ def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None) -
     if stable is not None and way.alone:
         if candidate.weight or not draft.paused:
             sizes[stable.revision] = 0  # to make room
-        if existing(view.snapshot, stable.revision):
+        if remains(view, stable.revision):
             return sizes
     carrying = math.ceil(view.replicas * candidate.weight / 100)
     alone = way.alone or stable is None

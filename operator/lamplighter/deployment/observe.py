@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from lamplighter.api.failures import Failure
 from lamplighter.core import pods
 from lamplighter.core.naming import REVISION
-from lamplighter.core.objects import Obj, condition
+from lamplighter.core.objects import Obj, condition, moment
 from lamplighter.core.plan import Snapshot
 from lamplighter.deployment import router
 from lamplighter.deployment.revision import object_name
 from lamplighter.deployment.view import DeploymentView
+
+_GRACE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,33 @@ def router_obstacle(view: DeploymentView) -> Failure | None:
     return _complaint(router.pods(view.snapshot))
 
 
+def routers_missing(view: DeploymentView) -> str:
+    """How many router pods of those that the spec asks for are not ready, and why; empty when all are."""
+    wanted = view.spec.router.replicas
+    found = view.snapshot.owned("Deployment", router.deployment_name(view.snapshot, view.spec.router))
+    ready = _ready(found) if found is not None else 0
+    if ready >= wanted:
+        return ""
+    obstacle = router_obstacle(view)
+    return f"{ready} of {wanted} router pods are ready{f'. {obstacle.message}' if obstacle else ''}"
+
+
 def existing(snapshot: Snapshot, revision: str) -> int:
     """How many pods a revision has, ready or not."""
     deployment = snapshot.owned("Deployment", object_name(snapshot.name, revision))
     return int(deployment.get("status", {}).get("replicas", 0)) if deployment else 0
+
+
+def remains(view: DeploymentView, revision: str) -> bool:
+    """True while a pod of a revision is there, be it on its way out: a Deployment does not count those any more."""
+    found = view.snapshot.all_owned("Pod", **{REVISION: revision})
+    return existing(view.snapshot, revision) > 0 or any(not over(view, pod) for pod in found)
+
+
+def over(view: DeploymentView, pod: Obj) -> bool:
+    """True for a pod that had all the time it was given to stop, as on a Node that is lost."""
+    end = pod["metadata"].get("deletionTimestamp")
+    return end is not None and moment(end) + _GRACE < view.now
 
 
 def _ready(deployment: Obj) -> int:

@@ -6,7 +6,7 @@ from lamplighter.api.deployment import DeploymentStatus, ModelDeployment
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import Ref, timestamp
 from lamplighter.core.plan import Event, Plan, Snapshot, soonest
-from lamplighter.deployment import children, model, revision, rollout, split, verdict, wishes
+from lamplighter.deployment import children, model, revision, rollout, split, story, verdict, wishes
 from lamplighter.deployment.revision import Revision
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
@@ -84,7 +84,7 @@ def _plan(
         draft,
         create=(tuple(work.revisions), tuple(work.create)),
         patch=tuple(work.patch),
-        events=(*events, *verdict.complaints(view, draft)),
+        events=(*events, *story.transitions(view.status, draft), *verdict.complaints(view, draft)),
         requeue_after=soonest(*rollout.waits(view, draft, target, routers)),
     )
 

@@ -14,7 +14,7 @@ from lamplighter.deployment import candidate as steps
 from lamplighter.deployment import course, history, revision, split
 from lamplighter.deployment.candidate import Sight
 from lamplighter.deployment.course import AT_ONCE, Course
-from lamplighter.deployment.observe import existing, health
+from lamplighter.deployment.observe import health, remains
 from lamplighter.deployment.revision import Revision
 from lamplighter.deployment.split import Routers
 from lamplighter.deployment.view import DeploymentView
@@ -25,6 +25,8 @@ _SOON, _RARELY = 0.25, 10.0
 """Seconds between two questions to the router pods: at first, and at most."""
 _MOST_RETIRING = 12
 """So many that go and cannot be shown to be idle are enough; the next one begins when they are fewer."""
+_LOST = 10.0
+"""Seconds after which it is looked again whether the last pods are gone that make room: nobody tells of a lost Node."""
 _SETTLE = 1.0
 """Seconds that a revision stays at least after its last request was sent: the last ones may be on their way."""
 
@@ -111,6 +113,8 @@ def waits(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, ro
     unverified = routers.ready > 0 and not draft.router.verified
     if draft.candidate is not None and target is not None:
         found.append(steps.waits(draft.candidate, target.course, view.now))
+        if target.course.alone and draft.stable is not None:
+            found.append(_LOST)
         unverified = unverified or _awaits_routers(view, draft.candidate, target.course)
         if (left := deadline_left(view, draft)) is not None and left > 0:
             found.append(left)
@@ -129,6 +133,12 @@ def _pause(view: DeploymentView, since: str | None, least: float) -> float:
     return min(max(_age(view, since) / 8 if since else 0.0, least), _RARELY)
 
 
+def unverified(view: DeploymentView, draft: DeploymentStatus) -> float:
+    """Seconds since when not every router pod has said that it has what the status tells of."""
+    since = draft.router.unverified_since
+    return _age(view, since) if since else 0.0
+
+
 def deadline_left(view: DeploymentView, draft: DeploymentStatus) -> float | None:
     """Seconds until a candidate that gets no further is told of as stalled; None while it is not its own doing."""
     entry = draft.candidate
@@ -144,7 +154,7 @@ def _walk(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStatus,
     sight = Sight(view.replicas, entry.ready_replicas, routers.healthy(entry.revision), routers.verified)
     if draft.stable is not None and not way.alone:
         return steps.walk(entry, way, sight, view.now, paused=draft.paused)
-    if draft.stable is not None and existing(view.snapshot, draft.stable.revision):
+    if draft.stable is not None and remains(view, draft.stable.revision):
         return False  # the old one goes first
     fresh = entry.weight == 100
     entry.weight, entry.progress = 100, way.progress(len(way.steps))

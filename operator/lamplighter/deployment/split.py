@@ -5,22 +5,20 @@ how many requests are under way. The engine asks it when a plan wants to know (s
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from lamplighter.api.common import seconds
 from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.api.router import Share
 from lamplighter.core import pods
 from lamplighter.core.naming import CONFIG
-from lamplighter.core.objects import Obj, Ref, annotations, moment
+from lamplighter.core.objects import Obj, Ref, annotations
 from lamplighter.core.plan import READING, Snapshot
 from lamplighter.deployment import course, envoy, revision, router
 from lamplighter.deployment import traffic as forwarding
+from lamplighter.deployment.observe import over
 from lamplighter.deployment.reading import Reading, reading
 from lamplighter.deployment.traffic import Backend, Options, Traffic
 from lamplighter.deployment.view import DeploymentView
-
-_GRACE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,7 @@ def look(view: DeploymentView) -> Routers:
     """Compare what the router pods said with the split of the status that was read."""
     found = router.pods(view.snapshot)
     ready = [pod for pod in found if _ready(pod)]
-    lingering = [pod for pod in found if _lingers(pod) and not _over(view, pod)]
+    lingering = [pod for pod in found if _lingers(pod) and not over(view, pod)]
     wanted = version(view, view.status)
     if _settled(view.snapshot.obj.get("status") or {}):
         known = view.status.router.verified and view.status.router.config == wanted
@@ -126,7 +124,7 @@ def look(view: DeploymentView) -> Routers:
         ready=len(ready),
         verified=bool(ready) and all(said.version == wanted for said in readings) and len(ready) >= _counted(view),
         lingering_follow=all(said.version == wanted for said in leaving),
-        rejected=any(said.rejected and said.version != wanted for said in readings),
+        rejected=any(said.rejected and said.version != wanted for said in (*readings, *leaving)),
         readings=readings,
         leaving=leaving,
     )
@@ -169,9 +167,3 @@ def _lingers(pod: Obj) -> bool:
     """True for a pod that gets no new connections, and runs: those that it has may last."""
     runs = any("running" in status.get("state", {}) for status in pod.get("status", {}).get("containerStatuses") or ())
     return _stopping(pod) or (runs and not _ready(pod))
-
-
-def _over(view: DeploymentView, pod: Obj) -> bool:
-    """True for a pod that had all the time it was given to stop, as on a Node that is lost."""
-    end = pod["metadata"].get("deletionTimestamp")
-    return end is not None and moment(end) + _GRACE < view.now

@@ -7,12 +7,14 @@ from lamplighter.core.naming import ABORT, PROMOTE, RESUME, SKIP, UNDO
 from lamplighter.core.plan import Event, Plan
 from lamplighter.deployment import candidate as steps
 from lamplighter.deployment import rollout, torchserve, workload
-from lamplighter.deployment.observe import existing, health, router_obstacle
+from lamplighter.deployment.observe import existing, health, router_obstacle, routers_missing
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
 from lamplighter.deployment.view import DeploymentView
 
 AVAILABLE = "Available"
+_SWAPPED = 15.0
+"""Seconds in which a newer configuration is with all routers: one that refused some earlier one may take this one."""
 _WAITING = frozenset({"WaitingForModel", "TrainingNotFound"})
 """What comes by itself, as when a training and its deployment are applied together."""
 _STALLING = frozenset(
@@ -48,7 +50,7 @@ def describe(view: DeploymentView, status: DeploymentStatus, target: Goal, route
         stalled = obstacle.reason in _STALLING
         said = f"{_where(status, entry)}{counted}. {obstacle.message}"
         _conclude(view, status, reason=obstacle.reason, message=said, progressing=not stalled, stalled=stalled)
-    elif routers.rejected:
+    elif routers.rejected and rollout.unverified(view, status) >= _SWAPPED:
         said = "a router pod refuses its configuration and goes on with the one before; please report it, with its log"
         _conclude(view, status, reason="RouterRefused", message=said, stalled=True)
     elif late:
@@ -67,6 +69,8 @@ def describe(view: DeploymentView, status: DeploymentStatus, target: Goal, route
         found = router_obstacle(view)
         said = f"{counted}, and no router pod of {routers.wanted}{f'. {found.message}' if found else ''}"
         _conclude(view, status, reason="RouterNotReady", message=said, progressing=True)
+    elif seen.complete and (missing := routers_missing(view)):
+        _conclude(view, status, reason="RouterNotReady", message=f"{counted}, and {missing}", progressing=True)
     elif seen.complete and status.router.verified:
         undone = status.diverted
         said = f"; the spec asks for {undone.instead_of} ({undone.cause})" if undone is not None else ""

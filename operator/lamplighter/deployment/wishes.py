@@ -111,9 +111,10 @@ def _skip(wish: Wish) -> Event:
 def _promote(wish: Wish) -> Event:
     if wish.misdirected:
         return wish.ignored()
+    paused = wish.draft.paused
     wish.go_on()
     if wish.candidate is None:
-        return wish.ignored()
+        return Event("Normal", "Resumed", "nothing is paused any more") if paused else wish.ignored()
     enter(wish.candidate, len(wish.course.steps), wish.view.now)
     name = wish.candidate.revision
     return Event("Normal", "Promoting", f"revision {name} gets all requests as soon as it can take them")

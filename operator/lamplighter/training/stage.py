@@ -46,12 +46,14 @@ class StageRun:
         ``alone``: no container of the user's own goes along, either.
         """
         spec = dict(self.spec.template.spec)
-        if "containers" in spec:
+        if isinstance(spec.get("containers"), list):
             others = {name for name in STAGE_CONTAINERS if name != container}
             spec["containers"] = [
                 entry
                 for entry in spec["containers"]
-                if entry.get("name") == container or not (alone or entry.get("name") in others)
+                if not isinstance(entry, dict)  # the API server says what is wrong with it
+                or entry.get("name") == container
+                or not (alone or entry.get("name") in others)
             ]
         if alone:
             spec.pop("initContainers", None)

@@ -24,7 +24,16 @@ command -v lamplighter-train >/dev/null 2>&1 && exec lamplighter-train "$@"
 exec python -m torch.distributed.run "$@"
 """
 _INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
-_BACKENDS = {"gpu.intel.com": "xccl", "habana.ai": "hccl"}
+_BACKENDS = {
+    "aws.amazon.com": "xla",
+    "cambricon.com": "cncl",
+    "google.com": "xla",
+    "gpu.intel.com": "xccl",
+    "habana.ai": "hccl",
+    "huawei.com": "hccl",
+}
+_MOST = 64
+"""Processes of a pod; see the schema."""
 
 
 def processes_per_node(spec: TrainingSpec) -> int | str:
@@ -35,7 +44,7 @@ def processes_per_node(spec: TrainingSpec) -> int | str:
     if spec.procs_per_node is not None:
         return spec.procs_per_node
     gpus = sum(accelerators(spec.resources).values())
-    return gpus or ("gpu" if spec.resource_claims else 1)
+    return min(gpus, _MOST) or ("gpu" if spec.resource_claims else 1)
 
 
 def backend(spec: TrainingSpec) -> str:

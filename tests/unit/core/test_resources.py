@@ -56,3 +56,19 @@ def test_accelerators_are_told_from_other_extended_resources() -> None:
         "hugepages-2Mi": "1Gi",
     }
     assert accelerators(Resources(limits=limits)) == {"nvidia.com/gpu": 2, "nvidia.com/mig-1g.10gb": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("nvidia.com/gpu.shared", True),
+        ("huawei.com/Ascend910", True),
+        ("gpu.intel.com/xe", True),
+        ("nvidia.com/gpumem", False),
+        ("aliyun.com/gpu-mem", False),
+        ("volcano.sh/vgpu-memory", False),
+        ("gpu.intel.com/millicores", False),
+    ],
+)
+def test_the_memory_and_the_cores_of_a_gpu_are_no_gpus(name: str, counts: bool) -> None:
+    assert accelerators(Resources(limits={name: "3000"})) == ({name: 3000} if counts else {})

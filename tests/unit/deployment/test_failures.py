@@ -3,6 +3,7 @@
 import pytest
 from tests.builders import Scene, a_pod, a_workload
 from tests.builders.pods import Pod
+from tests.builders.routers import router_says
 from tests.unit.deployment.scenes import (
     candidate,
     coming_up,
@@ -126,6 +127,29 @@ def test_an_event_is_sent_once_when_a_revision_stalls() -> None:
     scene.having(pod(scene).waiting("ErrImagePull", "not found"))
     assert [(event.type, event.reason) for event in scene.act().events] == [("Warning", "ImagePullFailed")]
     assert scene.act().events == ()
+
+
+def test_routers_that_cannot_be_replaced_by_what_the_spec_asks_for_are_told_of_while_the_old_ones_go_on() -> None:
+    scene = serving()
+    scene.cluster = lambda _: None
+    scene.edit(router={"image": "registry.invalid/x:1"}).settle()
+    (new,) = [name for name in scene.names("Deployment") if "-router-" in name and "44136fa3" not in name]
+    scene.having(a_pod(scene.child("Deployment", new)).waiting("ErrImagePull", "not found")).settle()
+    assert scene.told("Ready")[:2] == ("False", "RouterNotReady")
+    assert "0 of 2 router pods are ready" in scene.told("Ready")[2]
+    assert "not found" in scene.told("Ready")[2]
+    assert scene.told("Available")[0] == "True"
+
+
+def test_a_configuration_is_refused_when_it_is_not_taken_in_time_and_not_because_an_earlier_one_was() -> None:
+    scene, _, new = with_candidate()
+    says = router_says("0-00000000", {})
+    says["stats"].append({"name": "listener_manager.lds.update_rejected", "value": 1})
+    places = [place for place in scene.related if place[0] == "RouterReading"]
+    scene.cluster = lambda scene: scene.related.update(dict.fromkeys(places, says))
+    ready(scene, new).settle()
+    assert scene.told("Ready")[1] == "RollingOut"
+    assert scene.later(20).settle().told("Ready")[:2] == ("False", "RouterRefused")
 
 
 def test_a_deployment_without_routers_does_not_answer_and_says_why() -> None:

@@ -1,6 +1,7 @@
 """Blue-green and recreate: a switch with a preview before and a warm way back after it, and a rollout without room."""
 
-from tests.builders import Scene, a_deployment
+from tests.builders import Scene, a_deployment, a_pod
+from tests.builders.objects import at
 from tests.unit.deployment.scenes import candidate, only, over, ready, serving, stable, weights, workloads
 from tests.unit.deployment.test_canary import rolling, size
 
@@ -57,6 +58,16 @@ def test_recreate_stops_the_old_revision_first() -> None:
     assert weights(ready(scene, new).settle()) == {new: 100}
     assert stable(scene) == new
     assert workloads(over(scene)) == [new]
+
+
+def test_recreate_waits_for_the_last_old_pod_unless_its_node_is_lost() -> None:
+    scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}}))
+    old = only(scene)
+    pod = a_pod(scene.child("Deployment", old)).ready().meta(deletionTimestamp=at(30))
+    scene.having(pod).edit(runtime={"workers": 2}).settle()
+    gone(scene, old).settle()
+    assert workloads(scene) == [old]
+    assert workloads(scene.later(60).settle()) != [old]
 
 
 def test_recreate_stops_nothing_while_it_is_paused() -> None:

@@ -56,6 +56,13 @@ def test_of_a_deployment_that_is_to_have_no_pods_nothing_that_was_given_up_stays
     assert (candidate(scene), workloads(over(scene))) == (None, [old])
 
 
+def test_a_promotion_without_a_candidate_ends_a_pause_and_says_so() -> None:
+    scene = serving().annotate(pause="1").settle()
+    plan = scene.annotate(promote="1").act()
+    assert [event.reason for event in plan.events] == ["Resumed"]
+    assert [event.reason for event in scene.annotate(promote="2").act().events] == ["Ignored"]
+
+
 def test_an_undo_can_be_aborted_and_the_history_says_so() -> None:
     scene, old, new = promoted()
     scene.annotate(undo="1").settle()

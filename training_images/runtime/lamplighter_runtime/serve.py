@@ -119,17 +119,17 @@ class Server:
             queued = torchserve_api.model_state(self._settings.model).queued
             return queued > 0 or torchserve_api.received() > self._answered
         except Unavailable:
-            return False
+            return True  # it may be too busy to say so
 
 
-def drain(server: Server, delay: float, deadline: float) -> None:
+def drain(server: Server, process: "subprocess.Popen[bytes]", delay: float, deadline: float) -> None:
     """Return when no request is left, after `delay` seconds at least; `deadline` is in monotonic seconds.
 
     For a few seconds after a pod starts to stop, clients still send: the endpoint's removal has to reach every node.
     """
     server.readiness.drain()
     time.sleep(delay)
-    while server.busy() and time.monotonic() < deadline:
+    while process.poll() is None and server.busy() and time.monotonic() < deadline:
         time.sleep(0.1)
 
 
@@ -147,7 +147,7 @@ def run(environ: Mapping[str, str], stop: StopRequest, scratch: Path) -> int:
     hopeless = watch(server, process, stop)
     if process.poll() is None:
         delay = delay if server.readiness.told_ready else 0
-        drain(server, delay, time.monotonic() + delay + settings.response_timeout_s)
+        drain(server, process, delay, time.monotonic() + delay + settings.response_timeout_s)
         _end(process)
     elif not stop():
         code = exit_status(process.returncode)

@@ -1,0 +1,48 @@
+"""What happened to a rollout between two statuses, as Events: what `kubectl describe` tells as its story. Pure.
+
+Who wished for something is told by wishes.py, that it took over by rollout.py, and what is wrong by verdict.py.
+"""
+
+from collections.abc import Iterator
+
+from lamplighter.api.deployment import CandidateStatus, DeploymentStatus
+from lamplighter.core.conditions import READY
+from lamplighter.core.plan import Event
+from lamplighter.deployment import history
+
+
+def transitions(before: DeploymentStatus, after: DeploymentStatus) -> tuple[Event, ...]:
+    """The Events of what changed. A first revision has nobody to share requests with: of its way there is nothing."""
+    return (*_given_up(before, after), *_candidate(before, after), *_removed(before, after))
+
+
+def _given_up(before: DeploymentStatus, after: DeploymentStatus) -> Iterator[Event]:
+    for line in reversed(after.history):
+        if line not in before.history and line.outcome == history.REPLACED:
+            yield Event("Normal", "Replaced", f"revision {line.revision} was given up: {line.reason}")
+
+
+def _candidate(before: DeploymentStatus, after: DeploymentStatus) -> Iterator[Event]:
+    entry, earlier, stable = after.candidate, before.candidate, after.stable
+    if entry is None or stable is None:
+        return
+    fresh = earlier is None or earlier.revision != entry.revision
+    if fresh:
+        yield Event("Normal", "RolloutStarted", f"revision {entry.revision} comes up beside {stable.revision}")
+    was = (0, 0) if earlier is None or fresh else (earlier.weight, earlier.mirror)
+    if (entry.weight, entry.mirror) != was:
+        yield Event("Normal", "WeightChanged", f"step {entry.progress}: {_share(entry)}; before, {was[0]} %")
+    if after.state == "Paused" != before.state and not after.paused:
+        yield Event("Normal", "Waiting", next(one.message for one in after.conditions if one.type == READY))
+
+
+def _removed(before: DeploymentStatus, after: DeploymentStatus) -> Iterator[Event]:
+    left = {one.revision for one in (*after.retiring, after.candidate, after.stable) if one is not None}
+    for one in before.retiring:
+        if one.revision not in left:
+            yield Event("Normal", "Removed", f"revision {one.revision}: no router sends to it, and all was answered")
+
+
+def _share(entry: CandidateStatus) -> str:
+    copied = f" and a copy of {entry.mirror} %" if entry.mirror else ""
+    return f"revision {entry.revision} gets {entry.weight} % of the requests{copied}"
