@@ -43,14 +43,11 @@ def router_obstacle(view: DeploymentView) -> Failure | None:
 
 
 def routers_missing(view: DeploymentView) -> str:
-    """How many router pods of those that the spec asks for are not ready, and why; empty when all are."""
+    """How many router pods of those that the spec asks for are ready; empty when all are."""
     wanted = view.spec.router.replicas
     found = view.snapshot.owned("Deployment", router.deployment_name(view.snapshot, view.spec.router))
     ready = _ready(found) if found is not None else 0
-    if ready >= wanted:
-        return ""
-    obstacle = router_obstacle(view)
-    return f"{ready} of {wanted} router pods are ready{f'. {obstacle.message}' if obstacle else ''}"
+    return f"{ready} of {wanted} router pods are ready" if ready < wanted else ""
 
 
 def existing(snapshot: Snapshot, revision: str) -> int:

@@ -70,7 +70,10 @@ def describe(view: DeploymentView, status: DeploymentStatus, target: Goal, route
         said = f"{counted}, and no router pod of {routers.wanted}{f'. {found.message}' if found else ''}"
         _conclude(view, status, reason="RouterNotReady", message=said, progressing=True)
     elif seen.complete and (missing := routers_missing(view)):
-        _conclude(view, status, reason="RouterNotReady", message=f"{counted}, and {missing}", progressing=True)
+        found = router_obstacle(view)
+        said = f"{counted}, and {missing}{f'. {found.message}' if found else ''}"
+        reason = "RouterNotReady" if found else "RollingOut"
+        _conclude(view, status, reason=reason, message=said, progressing=True)
     elif seen.complete and status.router.verified:
         undone = status.diverted
         said = f"; the spec asks for {undone.instead_of} ({undone.cause})" if undone is not None else ""
