@@ -22,6 +22,7 @@ STRATEGIES: list[Obj] = [
     {"canary": {"steps": [{"weight": 0, "mirror": 50, "hold": "5s"}, {"weight": 30, "pause": True}]}},
     {"blueGreen": {"keep": "30s"}},
     {"blueGreen": {"autoPromote": False, "keep": "0s"}},
+    {"recreate": {}},
 ]
 DIGESTS = st.sampled_from(["a" * 64, "b" * 64, "c" * 64])
 
