@@ -207,5 +207,7 @@ INVALID = (
             "spec.failurePolicy.hangTimeout in body should match"),
     Invalid("no checkpoint kept", training(checkpoint={"keep": 0}), "spec.checkpoint.keep in body"),
     Invalid("a deadline without unit", training(activeDeadline="7"), "spec.activeDeadline in body should match"),
+    Invalid("a hang timeout of nothing", training(failurePolicy={"hangTimeout": "0m0s"}), "a limit of 0 would end"),
+    Invalid("a deadline of nothing", training(activeDeadline="0s"), "a limit of 0 would end everything at once"),
     Invalid("suspend as text", training(suspend="yes"), "must be of type boolean"),
 )  # fmt: skip

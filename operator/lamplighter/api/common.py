@@ -52,6 +52,17 @@ DnsLabel = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]
 DnsSubdomain = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")]
 ObjectName = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")]
 Duration = Annotated[str, Field(max_length=40, pattern=DURATION)]
+Limit = Annotated[
+    str,
+    Field(
+        max_length=40,
+        pattern=DURATION,
+        json_schema_extra=rules(
+            rule("self.matches('[1-9]')", "a limit of 0 would end everything at once; write a longer one, or leave the field out")
+        ),
+    ),
+]
+"""A duration after which something is ended."""
 Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
 Quantity = Annotated[
     str,

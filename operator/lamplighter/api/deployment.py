@@ -12,6 +12,7 @@ from lamplighter.api.common import (
     DnsSubdomain,
     Duration,
     Image,
+    Limit,
     ObjectName,
     PodTemplate,
     Resources,
@@ -122,7 +123,7 @@ class Runtime(ApiModel):
     batch_size: int = Field(default=1, ge=1, le=1024)
     max_batch_delay: Duration = "50ms"
     job_queue_size: int = Field(default=100, ge=1, le=100000)
-    response_timeout: Duration = "60s"
+    response_timeout: Limit = "60s"
     warmup: int = Field(
         default=1,
         ge=0,

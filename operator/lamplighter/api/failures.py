@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lamplighter.api.common import ApiModel, Duration, Text
+from lamplighter.api.common import ApiModel, Duration, Limit, Text
 
 
 class Cause(StrEnum):
@@ -60,10 +60,10 @@ class FailurePolicy(ApiModel):
         default=20, ge=0, le=1000, description="After lost nodes and pods, and as many after broken GPUs."
     )
     backoff: Backoff = Field(default_factory=Backoff)
-    hang_timeout: Duration | None = Field(
+    hang_timeout: Limit | None = Field(
         default=None,
         description="A rank that showed a sign of life and then none for so long hangs. Unset: nobody looks.",
     )
-    start_timeout: Duration | None = Field(
+    start_timeout: Limit | None = Field(
         default=None, description="How long an attempt may wait until all its pods run. Unset: for ever."
     )

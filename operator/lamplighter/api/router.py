@@ -8,6 +8,7 @@ from lamplighter.api.common import (
     ApiModel,
     Duration,
     Image,
+    Limit,
     PodTemplate,
     Resources,
     RevisionName,
@@ -34,7 +35,7 @@ class Router(ApiModel):
 
     image: Image | None = Field(default=None, description="Default: the router image of the operator's settings.")
     replicas: int = Field(default=2, ge=1, le=20, description="Router pods.")
-    timeout: Duration | None = Field(
+    timeout: Limit | None = Field(
         default=None,
         description="Until the whole answer is there, at most a day. "
         "Default: the largest runtime.responseTimeout of the revisions and one second.",

@@ -15,6 +15,7 @@ from lamplighter.api.common import (
     EnvVar,
     FileName,
     Image,
+    Limit,
     PodTemplate,
     Quantity,
     Resources,
@@ -166,7 +167,7 @@ class TrainingSpec(ApiModel):
     checkpoint: CheckpointPolicy = Field(default_factory=CheckpointPolicy)
     progress: ProgressOptions = Field(default_factory=ProgressOptions)
     failure_policy: FailurePolicy = Field(default_factory=FailurePolicy)
-    active_deadline: Duration | None = Field(
+    active_deadline: Limit | None = Field(
         default=None, description="How long a run may take, restarts included, suspensions not. Unset: for ever."
     )
     suspend: bool = Field(

@@ -222,9 +222,9 @@ def _start_time_left(view: TrainingView, run: Run, job: Obj) -> float | None:
 
 
 def _alive_before(view: TrainingView, run: Run) -> int:
-    """Pods of earlier attempts that still hold their place."""
-    mine = {RUN: str(run.number), STAGE: run.stage}
-    others = [pod for pod in view.snapshot.all_owned("Pod", **mine) if labels(pod).get(ATTEMPT) != str(run.attempt)]
+    """Pods of earlier attempts, stages and runs that still hold their place."""
+    mine = {RUN: str(run.number), STAGE: run.stage, ATTEMPT: str(run.attempt)}
+    others = [pod for pod in view.snapshot.all_owned("Pod") if not mine.items() <= labels(pod).items()]
     return sum(not pods.over(pod) for pod in others)
 
 
