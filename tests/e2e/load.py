@@ -14,6 +14,8 @@ from tests.e2e.world import PATIENCE, World
 _SCRIPT = Path(__file__).parents[1] / "load" / "generator.py"
 _LOCKED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 _ENDLESS = 3600
+_LEAST = 150
+"""Requests: what is over within a second was looked at for a while, too."""
 
 
 class Result(dict[str, Any]):
@@ -35,7 +37,7 @@ class Result(dict[str, Any]):
 
 @contextmanager
 def load(world: World, name: str, *, rate: float = 40, connections: int = 8, host: str = "") -> Iterator[Result]:
-    """Ask a deployment again and again while inside; the result is complete afterwards.
+    """Ask a deployment again and again while inside, and so long that it says something; the result is complete then.
 
     ``host``: whom to ask instead of the deployment's Service.
     """
@@ -45,6 +47,7 @@ def load(world: World, name: str, *, rate: float = 40, connections: int = 8, hos
     result = Result(rate)
     try:
         yield result
+        wait_until("enough requests", lambda: result.asked_by_now() >= _LEAST, PATIENCE)
     finally:
         world.kubectl("exec", pod, "--", "sh", "-c", "kill 1")
         wait_until(f"{pod} is done", lambda: world.get("pod", pod)["status"]["phase"] == "Succeeded", PATIENCE)

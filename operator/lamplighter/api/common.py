@@ -58,7 +58,10 @@ Limit = Annotated[
         max_length=40,
         pattern=DURATION,
         json_schema_extra=rules(
-            rule("self.matches('[1-9]')", "a limit of 0 would end everything at once; write a longer one, or leave the field out")
+            rule(
+                "self.matches('[1-9]')",
+                "a limit of 0 would end everything at once; write a longer one, or leave the field out",
+            )
         ),
     ),
 ]
