@@ -59,10 +59,10 @@ def existing(snapshot: Snapshot, revision: str) -> int:
 def remains(view: DeploymentView, revision: str) -> bool:
     """True while a pod of a revision is there, be it on its way out: a Deployment does not count those any more."""
     found = view.snapshot.all_owned("Pod", **{REVISION: revision})
-    return existing(view.snapshot, revision) > 0 or any(not over(view, pod) for pod in found)
+    return existing(view.snapshot, revision) > 0 or any(not (pods.over(pod) or lost(view, pod)) for pod in found)
 
 
-def over(view: DeploymentView, pod: Obj) -> bool:
+def lost(view: DeploymentView, pod: Obj) -> bool:
     """True for a pod that had all the time it was given to stop, as on a Node that is lost."""
     end = pod["metadata"].get("deletionTimestamp")
     return end is not None and moment(end) + _GRACE < view.now

@@ -15,7 +15,7 @@ from lamplighter.core.objects import Obj, Ref, annotations
 from lamplighter.core.plan import READING, Snapshot
 from lamplighter.deployment import course, envoy, revision, router
 from lamplighter.deployment import traffic as forwarding
-from lamplighter.deployment.observe import over
+from lamplighter.deployment.observe import lost
 from lamplighter.deployment.reading import Reading, reading
 from lamplighter.deployment.traffic import Backend, Options, Traffic
 from lamplighter.deployment.view import DeploymentView
@@ -111,7 +111,7 @@ def look(view: DeploymentView) -> Routers:
     """Compare what the router pods said with the split of the status that was read."""
     found = router.pods(view.snapshot)
     ready = [pod for pod in found if _ready(pod)]
-    lingering = [pod for pod in found if _lingers(pod) and not over(view, pod)]
+    lingering = [pod for pod in found if _lingers(pod) and not lost(view, pod)]
     wanted = version(view, view.status)
     if _settled(view.snapshot.obj.get("status") or {}):
         known = view.status.router.verified and view.status.router.config == wanted

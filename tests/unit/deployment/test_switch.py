@@ -70,6 +70,14 @@ def test_recreate_waits_for_the_last_old_pod_unless_its_node_is_lost() -> None:
     assert workloads(scene.later(60).settle()) != [old]
 
 
+def test_an_old_pod_that_was_evicted_long_ago_holds_no_recreate_up() -> None:
+    scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}}))
+    old = only(scene)
+    scene.having(a_pod(scene.child("Deployment", old)).evicted("Evicted", "low on memory"))
+    scene.edit(runtime={"workers": 2}).settle()
+    assert workloads(gone(scene, old).settle()) != [old]
+
+
 def test_recreate_stops_nothing_while_it_is_paused() -> None:
     scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}})).annotate(pause="1").settle()
     old = only(scene)
