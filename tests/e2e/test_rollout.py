@@ -122,6 +122,8 @@ def test_the_split_is_what_was_asked_for(world: World, served: str) -> None:
     nothing_lost(result)
     spread = 4.5 * (0.3 * 0.7 / result["asked"]) ** 0.5
     assert abs(result.share(new) - 0.3) < spread, result
+    story = world.kubectl("describe", "md", served)
+    assert [event for event in ("RolloutStarted", "WeightChanged", "Waiting") if event not in story] == []
 
 
 def test_grpc_is_split_too(world: World, served: str, tmp_path: Path) -> None:
