@@ -67,6 +67,7 @@ class Aim:
         return value >= self.bound if self.at_least else value <= self.bound
 
 
+_LEFT_OUT = object()
 AIMS = (
     Aim(("training_latency_ms", "p50"), 15),
     Aim(("writes_until_running",), 5),
@@ -82,15 +83,16 @@ OVERHEAD_AIMS = (Aim(("overhead_s", "sum"), 10),)
 SUSPENDED_AIMS = (*AIMS, Aim(("training_burst", "1000", "done_s"), 15))
 
 
-def judge(result: Mapping[str, Any], aims: Sequence[Aim]) -> dict[str, dict[str, float | bool]]:
-    """Each aim beside the figure that was measured; figures that were not measured are left out."""
-    verdicts: dict[str, dict[str, float | bool]] = {}
+def judge(result: Mapping[str, Any], aims: Sequence[Aim]) -> dict[str, dict[str, float | bool | None]]:
+    """Each aim beside its figure: left out where nobody measured, and not met where measuring failed (None)."""
+    verdicts: dict[str, dict[str, float | bool | None]] = {}
     for aim in aims:
         value: Any = result
         for step in aim.path:
-            value = value.get(step) if isinstance(value, Mapping) else None
-        if value is not None:
-            verdicts[".".join(aim.path)] = {"value": value, "aim": aim.bound, "met": aim.met(value)}
+            value = value.get(step, _LEFT_OUT) if isinstance(value, Mapping) else _LEFT_OUT
+        if value is not _LEFT_OUT:
+            met = value is not None and aim.met(value)
+            verdicts[".".join(aim.path)] = {"value": value, "aim": aim.bound, "met": met}
     return verdicts
 
 

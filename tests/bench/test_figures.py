@@ -63,6 +63,10 @@ def test_an_aim_can_be_the_least_that_a_figure_should_be(value: float, met: bool
     assert judge({"ratio": value}, [aim]) == {"ratio": {"value": value, "aim": 0.9, "met": met}}
 
 
+def test_an_aim_is_not_met_where_measuring_failed() -> None:
+    assert judge({"lost": None}, [Aim(("lost",), 0)]) == {"lost": {"value": None, "aim": 0, "met": False}}
+
+
 def test_an_aim_at_a_figure_that_was_not_measured_is_left_out() -> None:
     assert judge({"operator": {}}, [Aim(("operator", "rss_mib"), 120), Aim(("linearity", "x"), 1)]) == {}
 

@@ -15,8 +15,8 @@ inputs() { content_hash "$here"/{kind.sh,pod-network.sh,node-image.sh,binaries.s
 # starts: a hash of when each node's container started. One that Docker started again has lost its routes and still says that it is Ready.
 starts() { docker inspect -f '{{.Name}} {{.State.StartedAt}}' $(kind get nodes) | sort | sha256sum | cut -c1-12; }
 
-# remember COUNT: the cluster of so many nodes is as it should be.
-remember() { mkdir -p "$cache/kind"; echo "$(inputs) $1 $(starts)" > "$made_from"; }
+# remember HASH COUNT: the cluster, made from these inputs, of so many nodes, is as it should be.
+remember() { mkdir -p "$cache/kind"; echo "$1 $2 $(starts)" > "$made_from"; }
 
 # healthy: made from today's inputs, as many nodes as asked for (any number when NODES is not set), none started again, all Ready, the API answers.
 healthy() {
@@ -82,7 +82,7 @@ up() {
     "$here/registry.sh" || image=$("$here/node-image.sh")
     phase "kind cluster $KIND_CLUSTER, nodes: $nodes" create "$image" 9>&-
     phase "kind cluster $KIND_CLUSTER: DNS, metrics, volumes" await 9>&-
-    remember "$nodes"
+    remember "$(inputs)" "$nodes"
   fi
   "$here/gpus.sh" "${FAKE_GPUS:-8}"
   say "kind cluster $KIND_CLUSTER is up: export KUBECONFIG=$KUBECONFIG"
@@ -90,16 +90,16 @@ up() {
 
 # heal: start nodes that were stopped. One that comes back has lost its routes to the Pods of the others.
 heal() {
-  local node count=0 local_network=
+  local node hash count local_network=
+  read -r hash count _ < "$made_from" || die "there is no whole cluster to heal: run make cluster"
   for node in $(kind get nodes); do
     docker start "$node" >/dev/null
-    count=$((count + 1))
     ! docker exec "$node" test -f /etc/cni/net.d/10-pods.conflist || local_network=true
   done
   for _ in $(seq 60); do kubectl wait --for=condition=Ready nodes --all --timeout=60s >/dev/null 2>&1 && break; sleep 1; done
   [[ -z $local_network ]] || "$here/pod-network.sh"
   "$here/gpus.sh" "${FAKE_GPUS:-8}"
-  remember "$count"
+  remember "$hash" "$count"
 }
 
 down() {

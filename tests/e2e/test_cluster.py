@@ -12,8 +12,10 @@ def test_a_cluster_whose_node_was_started_again_is_not_healthy_until_it_is_heale
     assert _kind("healthy")
     subprocess.run(["docker", "restart", "--time=5", NODE], check=True, capture_output=True)
     wait_until("the node says that it is Ready", lambda: condition(get("node", NODE), "Ready")["status"] == "True", 300)
-    assert not _kind("healthy")
-    assert _kind("heal")
+    try:
+        assert not _kind("healthy")
+    finally:
+        assert _kind("heal")
     assert _kind("healthy")
 
 

@@ -37,8 +37,8 @@ def override(pod: Obj, template: PodTemplate) -> Obj:
 def _merge(base: Any, patch: Any, field: str = "") -> Any:
     if isinstance(base, dict) and isinstance(patch, dict):
         return base | {key: _merge(base.get(key), value, key) for key, value in patch.items()}
-    if isinstance(base, list) and patch is None:
-        return base
+    if field == "containers" and patch is None:
+        return base  # without them there would be no pod
     if isinstance(base, list) and isinstance(patch, list):
         if field in _APPENDED:
             return base + patch
@@ -49,9 +49,11 @@ def _merge(base: Any, patch: Any, field: str = "") -> Any:
 
 def _merge_named(base: list[Obj], patch: list[Obj], key: str) -> list[Obj]:
     merged = {item.get(key): item for item in base}
-    strange = [item for item in patch if not isinstance(item, dict)]  # the API server says what is wrong with it
+    strange = []
     for item in patch:
-        if isinstance(item, dict):
-            name = item.get(key)
+        name = item.get(key) if isinstance(item, dict) else None
+        if isinstance(name, str | int):
             merged[name] = _merge(merged[name], item) if name in merged else item
+        else:
+            strange.append(item)  # the API server says what is wrong with it
     return [*merged.values(), *strange]

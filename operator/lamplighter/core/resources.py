@@ -15,6 +15,8 @@ _ACCELERATORS = frozenset(
         "gpu.intel.com/xe",
         "habana.ai/gaudi",
         "huawei.com/Ascend910",
+        "k8s.amazonaws.com/vgpu",
+        "volcano.sh/vgpu-number",
     }
 )
 _GPU = re.compile(r"[^/]+/(gpu(\.[\w.-]+)?|mig-[\w.-]+)")

@@ -35,7 +35,7 @@ def enter(candidate: CandidateStatus, step: int, now: datetime) -> None:
 def walk(candidate: CandidateStatus, course: Course, sight: Sight, now: datetime, *, paused: bool) -> bool:
     """Go as far as the course allows now; True when the candidate has everything, and that everywhere."""
     before = candidate.weight, candidate.mirror
-    _fit(candidate, sight, now)
+    fit(candidate, sight, now)
     for _ in range(len(course.steps) + 1):
         step = course.step(candidate.step)
         if (candidate.weight, candidate.mirror) != (step.weight, step.mirror):
@@ -74,7 +74,7 @@ def pausing(candidate: CandidateStatus, course: Course, now: datetime) -> bool:
     return held and step.pause and not candidate.released
 
 
-def _fit(candidate: CandidateStatus, sight: Sight, now: datetime) -> None:
+def fit(candidate: CandidateStatus, sight: Sight, now: datetime) -> None:
     """No more weight than the ready pods can take."""
     allowed = share(sight.ready, sight.replicas)
     if candidate.weight > allowed:

@@ -40,6 +40,13 @@ def needed(
     return work
 
 
+def configured(view: DeploymentView, draft: DeploymentStatus) -> list[Obj]:
+    """Only what tells the routers of the split."""
+    work = Work()
+    _configure(view, draft, split.traffic(view, draft), work)
+    return work.patch
+
+
 def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None) -> dict[str, int]:
     """How many pods each revision is to have; one that is going keeps what it has."""
     sizes = {draft.stable.revision: view.replicas} if draft.stable is not None else {}

@@ -7,7 +7,7 @@ from datetime import timedelta
 from lamplighter.api.failures import Failure
 from lamplighter.core import pods
 from lamplighter.core.naming import REVISION
-from lamplighter.core.objects import Obj, condition, moment
+from lamplighter.core.objects import Obj, condition, controller_uid, moment
 from lamplighter.core.plan import Snapshot
 from lamplighter.deployment import router
 from lamplighter.deployment.revision import object_name
@@ -58,7 +58,7 @@ def existing(snapshot: Snapshot, revision: str) -> int:
 
 def remains(view: DeploymentView, revision: str) -> bool:
     """True while a pod of a revision is there, be it on its way out: a Deployment does not count those any more."""
-    found = view.snapshot.all_owned("Pod", **{REVISION: revision})
+    found = [pod for pod in view.snapshot.all_owned("Pod", **{REVISION: revision}) if controller_uid(pod)]
     return existing(view.snapshot, revision) > 0 or any(not (pods.over(pod) or lost(view, pod)) for pod in found)
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from lamplighter.api.deployment import DeploymentStatus, ModelDeployment
 from lamplighter.core.errors import TerminalError
-from lamplighter.core.objects import Ref, timestamp
+from lamplighter.core.objects import Obj, Ref, timestamp
 from lamplighter.core.plan import Event, Plan, Snapshot, soonest
 from lamplighter.deployment import children, model, revision, rollout, split, story, verdict, wishes
 from lamplighter.deployment.revision import Revision
@@ -29,7 +29,12 @@ def plan(snapshot: Snapshot, now: datetime, options: Options) -> Plan:
 
 def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again: float) -> Plan:
     """What to write when the API server refused what was planned."""
-    return verdict.blocked(_view(snapshot, now, Options()), error, look_again)
+    view = _view(snapshot, now, Options())
+    draft, patch = view.draft(), list[Obj]()
+    if rollout.fall(view, draft):
+        _record(view, draft, split.look(view))
+        patch = children.configured(view, draft)
+    return verdict.blocked(view, draft, error, look_again, tuple(patch))
 
 
 def _step(view: DeploymentView) -> Plan:

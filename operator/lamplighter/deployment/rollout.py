@@ -107,13 +107,31 @@ def rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> Non
         _drop_candidate(view, draft, "there is no model to roll out any more")
 
 
+def fall(view: DeploymentView, draft: DeploymentStatus) -> bool:
+    """Give a candidate no more than its ready pods can take; true when it had more.
+
+    It is all that is done to a rollout while the API server refuses something: a quota that is used up must not hold
+    the weight of a revision whose pods die.
+    """
+    entry, stable = draft.candidate, draft.stable
+    if entry is None or stable is None or course.of(view.spec.strategy).alone:
+        return False
+    _count_ready(view, draft)
+    before = entry.weight
+    if stable.ready_replicas:
+        steps.fit(entry, Sight(view.replicas, entry.ready_replicas, 0, False), view.now)
+        stable.weight = 100 - entry.weight
+    return entry.weight < before
+
+
 def waits(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, routers: Routers) -> list[float | None]:
     """Seconds until something is due that no watch tells of."""
     found: list[float | None] = []
     unverified = routers.ready > 0 and not draft.router.verified
     if draft.candidate is not None and target is not None:
         found.append(steps.waits(draft.candidate, target.course, view.now))
-        if target.course.alone and draft.stable is not None:
+        stable = draft.stable
+        if target.course.alone and stable is not None and remains(view, stable.revision):
             found.append(_LOST)
         unverified = unverified or _awaits_routers(view, draft.candidate, target.course)
         if (left := deadline_left(view, draft)) is not None and left > 0:

@@ -40,7 +40,7 @@ def _removed(before: DeploymentStatus, after: DeploymentStatus) -> Iterator[Even
     left = {one.revision for one in (*after.retiring, after.candidate, after.stable) if one is not None}
     for one in before.retiring:
         if one.revision not in left:
-            yield Event("Normal", "Removed", f"revision {one.revision}: no router sends to it, and all was answered")
+            yield Event("Normal", "Removed", f"revision {one.revision}: no router sends to it any more")
 
 
 def _share(entry: CandidateStatus) -> str:

@@ -4,6 +4,7 @@ from lamplighter.api.deployment import CandidateStatus, DeploymentStatus
 from lamplighter.core.conditions import STALLED, set_condition
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.naming import ABORT, PROMOTE, RESUME, SKIP, UNDO
+from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Event, Plan
 from lamplighter.deployment import candidate as steps
 from lamplighter.deployment import rollout, torchserve, workload
@@ -141,11 +142,12 @@ def waiting(view: DeploymentView, status: DeploymentStatus, error: TerminalError
     _conclude(view, status, reason=error.reason, message=str(error), progressing=progressing, stalled=not progressing)
 
 
-def blocked(view: DeploymentView, error: TerminalError, look_again: float) -> Plan:
+def blocked(
+    view: DeploymentView, status: DeploymentStatus, error: TerminalError, look_again: float, patch: tuple[Obj, ...]
+) -> Plan:
     """Something that has to be created cannot be: only the user can help."""
-    status = view.draft()
     _conclude(view, status, reason=error.reason, message=str(error), stalled=True)
-    return view.plan(status, events=complaints(view, status), requeue_after=look_again)
+    return view.plan(status, patch=patch, events=complaints(view, status), requeue_after=look_again)
 
 
 def _conclude(

@@ -23,26 +23,15 @@ log = logging.getLogger(__name__)
 async def execute(plan: Plan, snapshot: Snapshot, api: Api, index: Index, identity: str, now: datetime) -> None:
     """Do what the plan says.
 
-    What cannot be created keeps nothing from being done to what is there, unless more was to be created after it: a
-    quota that is used up must not hold the weight of a revision whose pods die.
-
     Raises:
         TerminalError: the API server refuses an object, or a stranger has its name.
         TransientError: the snapshot was stale; it is fresh now, plan again.
         ApiError: anything that trying again may cure.
     """
-    refused: TerminalError | ApiError | None = None
-    *waves, last = plan.create or ((),)
-    for wave in waves:
+    for wave in plan.create:
         await _all([_create(obj, snapshot, api, index) for obj in wave])
-    try:
-        await _all([_create(obj, snapshot, api, index) for obj in last])
-    except (TerminalError, ApiError) as error:
-        refused = error
     for obj in plan.patch:
         await _patch(obj, api, index)
-    if refused is not None:
-        raise refused
     if plan.status is not None:
         await _write_status(plan.status, snapshot, api, index)
     for event in plan.events:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from lamplighter.api.common import seconds
@@ -21,6 +21,7 @@ from lamplighter.training.view import TrainingView
 
 EVIDENCE_GRACE = 10.0
 """Seconds to wait for the pod that explains a Job's end: Jobs and pods arrive on different watch streams."""
+_OVERDUE = timedelta(seconds=30)
 _STARTED = ("Running", "Succeeded", "Failed")
 """A pod that failed has run; that the stage failed is the Job's to say."""
 _INDEX = "batch.kubernetes.io/job-completion-index"
@@ -225,7 +226,13 @@ def _alive_before(view: TrainingView, run: Run) -> int:
     """Pods of earlier attempts, stages and runs that still hold their place."""
     mine = {RUN: str(run.number), STAGE: run.stage, ATTEMPT: str(run.attempt)}
     others = [pod for pod in view.snapshot.all_owned("Pod") if not mine.items() <= labels(pod).items()]
-    return sum(not pods.over(pod) for pod in others)
+    return sum(not (pods.over(pod) or _overdue(view, pod)) for pod in others)
+
+
+def _overdue(view: TrainingView, pod: Obj) -> bool:
+    """True for a pod that should have ended, as on a Node that is lost: nobody waits for its place."""
+    end = pod["metadata"].get("deletionTimestamp")
+    return end is not None and moment(end) + _OVERDUE < view.now
 
 
 def _of_before(job: Obj, pod: Obj) -> bool:

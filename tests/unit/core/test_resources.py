@@ -64,6 +64,7 @@ def test_accelerators_are_told_from_other_extended_resources() -> None:
         ("nvidia.com/gpu.shared", True),
         ("huawei.com/Ascend910", True),
         ("gpu.intel.com/xe", True),
+        ("volcano.sh/vgpu-number", True),
         ("nvidia.com/gpumem", False),
         ("aliyun.com/gpu-mem", False),
         ("volcano.sh/vgpu-memory", False),

@@ -85,24 +85,6 @@ def test_when_one_object_of_a_wave_fails_the_others_are_still_sent_and_the_statu
     assert "status" not in {verb for verb, _ in api.calls}
 
 
-def test_what_cannot_be_created_keeps_nothing_from_being_done_to_what_is_there() -> None:
-    patch: Obj = {"kind": "ConfigMap", "metadata": {"name": "p", "namespace": "team", "uid": "u"}}
-    api = Recorder()
-    api.fail("create", "Job", INVALID)
-    with pytest.raises(TerminalError):
-        carry_out(Plan(create=((), (JOB,)), patch=(patch,), status={}), api)
-    assert api.calls == [("create", "Job digits-1-1"), ("patch", "ConfigMap p")]
-
-
-def test_what_has_to_be_created_first_is_there_before_anything_else_is_done() -> None:
-    patch: Obj = {"kind": "ConfigMap", "metadata": {"name": "p", "namespace": "team", "uid": "u"}}
-    api = Recorder()
-    api.fail("create", "Job", INVALID)
-    with pytest.raises(TerminalError):
-        carry_out(Plan(create=((JOB,), ()), patch=(patch,)), api)
-    assert api.calls == [("create", "Job digits-1-1")]
-
-
 def test_an_object_that_is_gone_when_its_status_is_written_is_forgotten() -> None:
     index, api = Index(), Recorder()
     index.put(TRAINING)

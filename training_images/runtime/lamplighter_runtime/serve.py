@@ -119,7 +119,7 @@ class Server:
             queued = torchserve_api.model_state(self._settings.model).queued
             return queued > 0 or torchserve_api.received() > self._answered
         except Unavailable:
-            return True  # it may be too busy to say so
+            return self.readiness.told_ready  # it may be too busy to say so; before, nobody sent it anything
 
 
 def drain(server: Server, process: "subprocess.Popen[bytes]", delay: float, deadline: float) -> None:
