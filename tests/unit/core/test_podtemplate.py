@@ -88,3 +88,14 @@ def test_what_was_built_is_not_changed_in_place() -> None:
     before = str(POD)
     merged(containers=[{"name": "trainer", "env": [{"name": "A", "value": "9"}]}], tolerations=[{"key": "b"}])
     assert str(POD) == before
+
+
+@pytest.mark.parametrize("strange", [None, "sidecar", {"name": ["x"]}, {"image": "x"}])
+def test_an_entry_that_no_list_of_named_things_has_is_left_to_the_api_server(strange: object) -> None:
+    containers = merged(containers=[strange])["containers"]
+    assert containers[-1] == strange
+    assert len(containers) == len(merged()["containers"]) + 1
+
+
+def test_no_containers_at_all_are_those_of_the_operator() -> None:
+    assert merged(containers=None)["containers"] == merged()["containers"]
