@@ -87,6 +87,11 @@ class World:
         assert found is not None, f"there is no {kind} {name}"
         return found
 
+    async def pod(self, name: str) -> Obj:
+        """A pod that was made: the watch of pods may be behind that of the Jobs."""
+        await self.until(f"Pod {name} is seen", lambda: self.get("Pod", name))
+        return self.the("Pod", name)
+
     def status(self, kind: str = "ModelTraining") -> Obj:
         """The status of the primary object; empty before the first write."""
         return (self.get(kind, self.name) or {}).get("status") or {}
@@ -133,7 +138,7 @@ class World:
         end = {"exitCode": exit_code, "startedAt": now, "finishedAt": now, "message": json.dumps(said)}
         for index in range(job["spec"]["parallelism"]):
             phase = "Failed" if exit_code else "Succeeded"
-            await self._pod_status(self.the("Pod", f"{name}-{index}"), phase, {"terminated": end})
+            await self._pod_status(await self.pod(f"{name}-{index}"), phase, {"terminated": end})
         result = ("FailureTarget", "Failed") if exit_code else ("SuccessCriteriaMet", "Complete")
         conditions = [_condition(kind, now) for kind in result]
         pods = job["spec"]["parallelism"]
@@ -154,7 +159,7 @@ class World:
         await self.until(f"Job {name} is suspended", lambda: self.the("Job", name)["spec"]["suspend"])
         await self.until_resting()
         for index in range(self.the("Job", name)["spec"]["parallelism"]):
-            await self.server.delete(ref(self.the("Pod", f"{name}-{index}")))
+            await self.server.delete(ref(await self.pod(f"{name}-{index}")))
             await self.until_gone("Pod", f"{name}-{index}")
         suspended = [_condition("Suspended", timestamp(self.process.clock()))]
         await self._replace_status(
