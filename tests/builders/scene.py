@@ -50,14 +50,15 @@ class Scene:
         return self
 
     def without(self, kind: str, name: str) -> Self:
-        """Somebody deletes an object, and with it its pods."""
+        """Somebody deletes an object, and with it its pods but for those that are stopping yet."""
         if kind == "Node":
             self.nodes = {node: obj for node, obj in (self.nodes or {}).items() if node != name}
             return self
         gone = self.children.pop((kind, name), None) or self.related.pop((kind, name))
         for place, pod in list(self.children.items()):
             owners = pod["metadata"].get("ownerReferences", [])
-            if place[0] == "Pod" and owners[0]["uid"] == gone["metadata"]["uid"]:
+            stopping = "deletionTimestamp" in pod["metadata"]
+            if place[0] == "Pod" and owners[0]["uid"] == gone["metadata"]["uid"] and not stopping:
                 del self.children[place]
         return self
 

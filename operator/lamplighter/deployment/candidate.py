@@ -17,13 +17,15 @@ from lamplighter.deployment.course import Course, share
 class Sight:
     """What is known of the candidate's pods. ``seen``: how many of them every router pod counts as healthy.
 
-    ``verified``: every router pod has the split that the status tells of.
+    ``stable``: how many pods of the stable revision are ready. ``verified``: every router pod has the split that the
+    status tells of.
     """
 
     replicas: int
     ready: int
-    seen: int
-    verified: bool
+    stable: int
+    seen: int = 0
+    verified: bool = False
 
 
 def enter(candidate: CandidateStatus, step: int, now: datetime) -> None:
@@ -36,13 +38,15 @@ def walk(candidate: CandidateStatus, course: Course, sight: Sight, now: datetime
     """Go as far as the course allows now; True when the candidate has everything, and that everywhere."""
     before = candidate.weight, candidate.mirror
     fit(candidate, sight, now)
+    least = min(candidate.weight, 100 - share(sight.stable, sight.replicas))  # the stable revision cannot take it (yet)
     for _ in range(len(course.steps) + 1):
         step = course.step(candidate.step)
-        if (candidate.weight, candidate.mirror) != (step.weight, step.mirror):
+        weight = max(step.weight, least)
+        if (candidate.weight, candidate.mirror) != (weight, step.mirror):
             candidate.step_since = None
             if paused or not _carries(course, candidate, sight):
                 break
-            candidate.weight, candidate.mirror = step.weight, step.mirror
+            candidate.weight, candidate.mirror = weight, step.mirror
             candidate.advanced_at = exact(now)
         if sight.ready < course.size(candidate.step, sight.replicas):
             _unhold(candidate, now)
@@ -75,9 +79,9 @@ def pausing(candidate: CandidateStatus, course: Course, now: datetime) -> bool:
 
 
 def fit(candidate: CandidateStatus, sight: Sight, now: datetime) -> None:
-    """No more weight than the ready pods can take."""
+    """No more weight than the ready pods can take, unless nobody else could take any of it."""
     allowed = share(sight.ready, sight.replicas)
-    if candidate.weight > allowed:
+    if candidate.weight > allowed and (sight.stable or not sight.ready):
         candidate.weight, candidate.advanced_at = allowed, exact(now)
         _unhold(candidate, now)
     if candidate.mirror and sight.ready == 0 < sight.replicas:

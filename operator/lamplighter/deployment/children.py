@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.core.naming import CONFIG
 from lamplighter.core.objects import Obj, annotations
-from lamplighter.deployment import revision, router, split, workload
-from lamplighter.deployment.observe import remains
+from lamplighter.deployment import course, revision, router, split, workload
+from lamplighter.deployment.observe import crowded, existing
 from lamplighter.deployment.revision import Revision
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
@@ -49,16 +49,18 @@ def configured(view: DeploymentView, draft: DeploymentStatus) -> list[Obj]:
 
 def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None) -> dict[str, int]:
     """How many pods each revision is to have; one that is going keeps what it has."""
-    sizes = {draft.stable.revision: view.replicas} if draft.stable is not None else {}
     stable, candidate = draft.stable, draft.candidate
+    way = target.course if target is not None else course.of(view.spec.strategy)
+    sizes: dict[str, int] = {}
+    if stable is not None:
+        waits = way.alone and not existing(view.snapshot, stable.revision) and crowded(view, stable.revision)
+        sizes[stable.revision] = 0 if waits else view.replicas
     if candidate is None or target is None or candidate.revision != target.revision.name:
         return sizes
-    way = target.course
-    if stable is not None and way.alone:
-        if candidate.weight or not draft.paused:
-            sizes[stable.revision] = 0  # to make room
-        if remains(view, stable.revision):
-            return sizes
+    if stable is not None and way.alone and (candidate.weight or not draft.paused):
+        sizes[stable.revision] = 0  # to make room
+    if way.alone and crowded(view, candidate.revision):
+        return sizes
     carrying = math.ceil(view.replicas * candidate.weight / 100)
     alone = way.alone or stable is None
     size = view.replicas if alone else max(carrying, way.size(candidate.step, view.replicas))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from lamplighter.api.failures import Failure
 from lamplighter.core import pods
 from lamplighter.core.naming import REVISION
-from lamplighter.core.objects import Obj, condition, controller_uid, moment
+from lamplighter.core.objects import Obj, condition, controller_uid, labels, moment
 from lamplighter.core.plan import Snapshot
 from lamplighter.deployment import router
 from lamplighter.deployment.revision import object_name
@@ -56,16 +56,23 @@ def existing(snapshot: Snapshot, revision: str) -> int:
     return int(deployment.get("status", {}).get("replicas", 0)) if deployment else 0
 
 
-def remains(view: DeploymentView, revision: str) -> bool:
-    """True while a pod of a revision is there, be it on its way out: a Deployment does not count those any more."""
-    found = [pod for pod in view.snapshot.all_owned("Pod", **{REVISION: revision}) if controller_uid(pod)]
-    return existing(view.snapshot, revision) > 0 or any(not (pods.over(pod) or lost(view, pod)) for pod in found)
+def crowded(view: DeploymentView, revision: str) -> bool:
+    """True while a pod of another revision is there, be it on its way out, when its Deployment does not count it."""
+    workloads = view.snapshot.all_owned("Deployment")
+    counted = any(_another(one, revision) and one.get("status", {}).get("replicas") for one in workloads)
+    found = [pod for pod in view.snapshot.all_owned("Pod") if _another(pod, revision) and controller_uid(pod)]
+    return counted or any(not (pods.over(pod) or lost(view, pod)) for pod in found)
 
 
 def lost(view: DeploymentView, pod: Obj) -> bool:
     """True for a pod that had all the time it was given to stop, as on a Node that is lost."""
     end = pod["metadata"].get("deletionTimestamp")
     return end is not None and moment(end) + _GRACE < view.now
+
+
+def _another(obj: Obj, revision: str) -> bool:
+    """True for what belongs to another revision; routers belong to none."""
+    return labels(obj).get(REVISION, revision) != revision
 
 
 def _ready(deployment: Obj) -> int:

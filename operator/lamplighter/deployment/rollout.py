@@ -14,7 +14,7 @@ from lamplighter.deployment import candidate as steps
 from lamplighter.deployment import course, history, revision, split
 from lamplighter.deployment.candidate import Sight
 from lamplighter.deployment.course import AT_ONCE, Course
-from lamplighter.deployment.observe import health, remains
+from lamplighter.deployment.observe import crowded, health
 from lamplighter.deployment.revision import Revision
 from lamplighter.deployment.split import Routers
 from lamplighter.deployment.view import DeploymentView
@@ -69,7 +69,7 @@ def advance(view: DeploymentView, draft: DeploymentStatus, target: Goal, routers
     stable, name = draft.stable, target.revision.name
     if stable is not None and stable.revision == name:
         stable.model = target.model
-        if not _indispensable(view, draft):
+        if not _indispensable(view, draft, target.course):
             _drop_candidate(view, draft, f"revision {name} is wanted")
         draft.diverted = None if _arrived(draft) else draft.diverted
         return ()
@@ -82,28 +82,28 @@ def advance(view: DeploymentView, draft: DeploymentStatus, target: Goal, routers
             return tuple(events)
         current = draft.candidate = _begin(view, draft, target)
     current.model = target.model
-    before = current.weight
     if _walk(view, draft, current, target.course, routers):
         return (*events, _promote(view, draft, current))
     if draft.stable is not None:
-        if not draft.stable.ready_replicas and current.ready_replicas:
-            current.weight = max(current.weight, before)  # nobody else could take it
         draft.stable.weight = 100 - current.weight
     return tuple(events)
 
 
-def _indispensable(view: DeploymentView, draft: DeploymentStatus) -> bool:
-    """True for a candidate that answers while the stable revision has not a single pod that could, and should."""
+def _indispensable(view: DeploymentView, draft: DeploymentStatus, way: Course) -> bool:
+    """True for a candidate that answers while the stable revision has not a single pod that could, and should.
+
+    Where there is no room for both, the stable revision gets none before the candidate goes.
+    """
     stable, entry = draft.stable, draft.candidate
     alone = stable is not None and not stable.ready_replicas and view.replicas > 0
-    return alone and entry is not None and bool(entry.weight and entry.ready_replicas)
+    return alone and not way.alone and entry is not None and bool(entry.weight and entry.ready_replicas)
 
 
 def rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
     """There is no model to roll out: what serves goes on serving."""
     _count_ready(view, draft)
     _retire(view, draft, routers)
-    if draft.stable is not None and not _indispensable(view, draft):
+    if draft.stable is not None and not _indispensable(view, draft, course.of(view.spec.strategy)):
         _drop_candidate(view, draft, "there is no model to roll out any more")
 
 
@@ -118,9 +118,8 @@ def fall(view: DeploymentView, draft: DeploymentStatus) -> bool:
         return False
     _count_ready(view, draft)
     before = entry.weight
-    if stable.ready_replicas:
-        steps.fit(entry, Sight(view.replicas, entry.ready_replicas, 0, False), view.now)
-        stable.weight = 100 - entry.weight
+    steps.fit(entry, Sight(view.replicas, entry.ready_replicas, stable.ready_replicas), view.now)
+    stable.weight = 100 - entry.weight
     return entry.weight < before
 
 
@@ -128,11 +127,10 @@ def waits(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, ro
     """Seconds until something is due that no watch tells of."""
     found: list[float | None] = []
     unverified = routers.ready > 0 and not draft.router.verified
+    if target is not None and target.course.alone and crowded(view, target.revision.name):
+        found.append(_LOST)
     if draft.candidate is not None and target is not None:
         found.append(steps.waits(draft.candidate, target.course, view.now))
-        stable = draft.stable
-        if target.course.alone and stable is not None and remains(view, stable.revision):
-            found.append(_LOST)
         unverified = unverified or _awaits_routers(view, draft.candidate, target.course)
         if (left := deadline_left(view, draft)) is not None and left > 0:
             found.append(left)
@@ -169,10 +167,12 @@ def deadline_left(view: DeploymentView, draft: DeploymentStatus) -> float | None
 
 
 def _walk(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStatus, way: Course, routers: Routers) -> bool:
-    sight = Sight(view.replicas, entry.ready_replicas, routers.healthy(entry.revision), routers.verified)
+    standing = draft.stable.ready_replicas if draft.stable is not None else 0
+    seen = routers.healthy(entry.revision)
+    sight = Sight(view.replicas, entry.ready_replicas, standing, seen, routers.verified)
     if draft.stable is not None and not way.alone:
         return steps.walk(entry, way, sight, view.now, paused=draft.paused)
-    if draft.stable is not None and remains(view, draft.stable.revision):
+    if way.alone and crowded(view, entry.revision):
         return False  # the old one goes first
     fresh = entry.weight == 100
     entry.weight, entry.progress = 100, way.progress(len(way.steps))

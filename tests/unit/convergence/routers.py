@@ -44,6 +44,10 @@ class Routers:
         found = (name for name, at in self.at.items() for _, weights in self.told[at:] if revision in weights)
         return next(found, None)
 
+    def most(self, revision: str) -> int:
+        """The most percent that a pod sends to a revision, or will when its kubelet comes to what was told since."""
+        return max((weights.get(revision, 0) for at in self.at.values() for _, weights in self.told[at:]), default=0)
+
     def note(self) -> None:
         """Remember what the pods are told now."""
         found = self._server.objects.get(_PLACE)

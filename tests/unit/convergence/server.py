@@ -30,7 +30,8 @@ class Server:
         self.writes = 0
         self.die_at: int | None = None
         self.fault: str | None = None
-        self.refuse_jobs = False
+        self.refused: set[str] = set()
+        """Kinds of which nothing can be created, as where a quota is used up."""
         self.answer: Callable[[str], Obj | None] = lambda _pod: None
         self.watch_writes: Callable[[str, Obj], None] = lambda _verb, _obj: None
         self._versions = count(1)
@@ -137,9 +138,9 @@ class Server:
     def _create(self, obj: Obj) -> Obj:
         if _place(obj) in self.objects:
             raise ApiError(409, "AlreadyExists", "exists")
+        if obj["kind"] in self.refused:
+            raise ApiError(422, "Invalid", "spec.template: refused")
         if obj["kind"] == "Job":
-            if self.refuse_jobs:
-                raise ApiError(422, "Invalid", "spec.template: refused")
             self.created[obj["metadata"]["ownerReferences"][0]["uid"], obj["metadata"]["name"]] += 1
         return deepcopy(self.put(obj))
 

@@ -5,16 +5,13 @@ from hypothesis.stateful import initialize, precondition, rule
 from tests.builders import a_deployment, a_trained, a_workload
 from tests.builders.objects import Obj
 from tests.builders.routers import router_says, split_in
+from tests.unit.convergence.promises import ME, REVISION, PromisedWorld
 from tests.unit.convergence.routers import Routers
-from tests.unit.convergence.world import World, case_of
+from tests.unit.convergence.world import case_of
 
 from lamplighter.api.deployment import DeploymentStatus
-from lamplighter.core.plan import Snapshot
-from lamplighter.engine.queue import Key
 
-ME = ("ModelDeployment", "digits")
 TRAINING = ("ModelTraining", "digits")
-REVISION = "lamplighter.dev/revision"
 _READY = [{"type": "Ready", "status": "True"}]
 STRATEGIES: list[Obj] = [
     {},
@@ -27,7 +24,7 @@ STRATEGIES: list[Obj] = [
 DIGESTS = st.sampled_from(["a" * 64, "b" * 64, "c" * 64])
 
 
-class DeploymentWorld(World):
+class DeploymentWorld(PromisedWorld):
     """One deployment, the training that it follows, what runs its revisions, and its users."""
 
     kind = "ModelDeployment"
@@ -37,7 +34,7 @@ class DeploymentWorld(World):
     def somebody_creates_it(self, replicas: int, history: int, sha256: str) -> None:
         self.routers = Routers(self.server)
         self.active: dict[str, int] = {}
-        self.server.watch_writes = self._check_write
+        self.server.watch_writes = self.check_write
         self.server.answer = self._say
         self.server.put(a_trained().with_model(1, sha256).obj())
         self.server.put(a_deployment().replicas(replicas).spec(revisionHistoryLimit=history).obj())
@@ -107,6 +104,14 @@ class DeploymentWorld(World):
     def somebody_names_a_revision(self, verb: str, data: st.DataObject) -> None:
         if names := sorted(obj["metadata"]["labels"][REVISION] for obj in self.objects("ControllerRevision")):
             self.somebody_asks_for_something(verb, data.draw(st.sampled_from(names)))
+
+    @rule(cpu=st.sampled_from(["100m", "200m"]))
+    def the_router_pods_are_edited(self, cpu: str) -> None:
+        self._edit(router={"resources": {"requests": {"cpu": cpu}}})
+
+    @rule(kinds=st.sampled_from([{"Deployment"}, {"Deployment", "Service", "ControllerRevision"}, set()]))
+    def a_quota_is_used_up(self, kinds: set[str]) -> None:
+        self.server.refused = kinds
 
     @rule(strategy=st.sampled_from(STRATEGIES))
     def the_strategy_is_edited(self, strategy: Obj) -> None:
@@ -197,56 +202,11 @@ class DeploymentWorld(World):
         }
         return router_says(self.routers.version(name), ready, self.active)
 
-    # what must be true at any moment
-
-    def _check_write(self, verb: str, obj: Obj) -> None:
-        self.routers.note()
-        if obj["kind"] == "ConfigMap" and verb in ("create", "patch"):
-            self._check_split(split_in(obj))
-        if obj["kind"] == "Deployment" and verb == "delete":
-            self._check_removal(obj["metadata"]["labels"][REVISION])
-        if obj["kind"] == "ModelDeployment" and verb == "status":
-            before = self._status(self.server.objects[ME])
-            after = self._status(obj)
-            assert after.stable is not None or before.stable is None, (
-                "there was a stable revision, and now there is none"
-            )
-
-    def _check_split(self, weights: dict[str, int]) -> None:
-        """The weights are all of it, and none rises above what the operator knows to be ready."""
-        assert sum(weights.values()) == 100, weights
-        snapshot = self._known
-        status = self._status(snapshot.obj)
-        if status.stable is None or "recreate" in snapshot.obj["spec"].get("strategy", {}):
-            return
-        before = {entry.revision: entry.weight for entry in (status.stable, status.candidate) if entry}
-        for revision, weight in weights.items():
-            if revision == status.stable.revision or weight <= before.get(revision, 0):
-                continue
-            workload = snapshot.owned("Deployment", f"digits-{revision}")
-            ready = workload.get("status", {}).get("readyReplicas", 0) if workload else 0
-            assert weight * snapshot.obj["spec"]["replicas"] <= 100 * ready, (weights, ready)
-
-    def _check_removal(self, revision: str) -> None:
-        """No router pod sends requests to what is removed, or will when a late kubelet comes to it."""
-        if not self._status(self.server.objects[ME]).stable:
-            return
-        sender = self.routers.may_send_to(revision)
-        assert sender is None, f"{sender} sends requests to {revision}, or may yet"
-
-    def _status(self, obj: Obj) -> DeploymentStatus:
-        return DeploymentStatus.model_validate(obj.get("status", {}))
-
-    @property
-    def _known(self) -> Snapshot:
-        """What the operator knows."""
-        snapshot = self.life.index.snapshot(Key("ModelDeployment", "team", "digits"))
-        assert snapshot is not None
-        return snapshot
+    # what must be true when nothing happens any more
 
     def check_rest(self) -> None:
         obj = self.server.objects[ME]
-        status = self._status(obj)
+        status = self.status_of(obj)
         assert status.observed_generation == obj["metadata"]["generation"]
         if TRAINING not in self.server.objects:
             assert status.state == "TrainingNotFound"

@@ -92,7 +92,7 @@ class TrainingWorld(World):
 
     @rule(refuse=st.booleans())
     def its_jobs_are_refused_or_accepted(self, refuse: bool) -> None:
-        self.server.refuse_jobs = refuse
+        self.server.refused = {"Job"} if refuse else set()
 
     @rule()
     def it_is_deleted_and_made_again(self) -> None:
@@ -231,7 +231,7 @@ class TrainingWorld(World):
     def _catch_up(self) -> None:
         """When all is done, at most one Job can have pods, and none when its run is over or held."""
         super()._catch_up()
-        if self.server.refuse_jobs or self.life.waiting or any(self.server.streams.values()):
+        if self.server.refused or self.life.waiting or any(self.server.streams.values()):
             return
         running = [job for job in self._jobs() if active(job)]
         run = self._status.run

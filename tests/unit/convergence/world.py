@@ -121,7 +121,7 @@ class World(RuleBasedStateMachine):
         self.life = Life(self.kind, self.server, self.clock, self.loop, behind)
 
     def _come_to_rest(self) -> None:
-        self.server.refuse_jobs = False
+        self.server.refused = set()
         for _ in range(self.ROUNDS):
             before = self.server.writes
             self.server.collect_garbage()

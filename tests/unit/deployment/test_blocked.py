@@ -46,4 +46,4 @@ def test_the_weight_of_a_candidate_whose_pods_die_falls_all_the_same_and_the_sta
 def test_nothing_else_is_done() -> None:
     scene, old, new = halfway()
     assert stuck(ready(scene, new, 4)).patch == ()
-    assert stuck(ready(ready(scene, new, 0), old, 0)).patch == ()  # nobody else could take it
+    assert stuck(ready(ready(scene, new, 1), old, 0)).patch == ()  # nobody else could take it

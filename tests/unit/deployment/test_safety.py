@@ -1,7 +1,7 @@
 """What serves is never given up for what does not, whatever routers, pods and people do."""
 
-from tests.builders import Scene, a_deployment
-from tests.builders.objects import Obj
+from tests.builders import Scene, a_deployment, a_pod
+from tests.builders.objects import Obj, at
 from tests.builders.routers import router_says, routers_follow, version
 from tests.unit.deployment.scenes import (
     active,
@@ -19,6 +19,7 @@ from tests.unit.deployment.scenes import (
     with_candidate,
     workloads,
 )
+from tests.unit.deployment.test_canary import size
 
 
 def routers(scene: Scene) -> list[str]:
@@ -113,23 +114,34 @@ def recreating(count: int) -> tuple[Scene, str, str]:
     return ready(scene, new, count), old, new
 
 
-def test_nothing_is_given_back_to_a_revision_without_pods_while_the_candidate_answers() -> None:
+def test_an_aborted_recreate_makes_room_for_the_old_revision_first() -> None:
     scene, old, new = recreating(3)
     scene.settle()
     assert weights(scene) == {new: 100}
     scene.annotate(abort="1").settle()
-    assert weights(scene) == {new: 100}
-    assert scene.child("Deployment", old)["spec"]["replicas"] == 4
-    over(ready(scene, old).settle())
-    assert (weights(scene), workloads(scene)) == ({old: 100}, [old])
+    assert (weights(scene), size(scene, old)) == ({old: 100}, 0)
+    over(scene)
+    assert (workloads(scene), size(scene, old)) == ([old], 4)
 
 
-def test_a_change_of_strategy_in_the_middle_sends_nothing_to_a_revision_without_pods() -> None:
+def test_a_third_revision_in_a_recreate_waits_for_the_pods_of_the_second() -> None:
+    scene, old, second = recreating(3)
+    pod = a_pod(scene.child("Deployment", second)).ready().meta(deletionTimestamp=at(60))
+    scene.settle().having(pod).edit(runtime={"workers": 3}).settle()
+    over(scene)
+    assert workloads(scene) == [old]
+    third = candidate(scene.without("Pod", pod.obj()["metadata"]["name"]).settle()) or ""
+    assert third not in ("", second)
+    assert size(scene, third) == 4
+
+
+def test_a_change_of_strategy_in_the_middle_sends_no_more_to_the_old_revision_than_its_pods_can_take() -> None:
     scene, old, new = recreating(4)
     scene.edit(strategy={"canary": {"steps": [{"weight": 20, "pause": True}]}}).settle()
     assert weights(scene) == {new: 100}
-    ready(scene, old).settle()
-    assert weights(scene) == {old: 80, new: 20}
+    assert weights(ready(scene, old, 1).settle()) == {old: 25, new: 75}
+    assert scene.later(1).plan().empty
+    assert weights(ready(scene, old).settle()) == {old: 80, new: 20}
 
 
 def test_the_old_revision_stays_while_a_router_pod_still_counts_a_request() -> None:
