@@ -7,7 +7,7 @@ as plain dicts, because building and validating the client's models costs more C
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,9 +17,10 @@ from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
-from lamplighter import __version__, routers
+from lamplighter import __version__, pod_answers
 from lamplighter.core import pods
 from lamplighter.core.objects import Obj, Ref
+from lamplighter.core.plan import READINESS, READING
 from lamplighter.engine import metrics
 from lamplighter.engine.api import ApiError
 from lamplighter.engine.queue import Key
@@ -44,13 +45,17 @@ class Client:
     """The calls of a reconcile: see :class:`lamplighter.engine.api.Api`."""
 
     def __init__(
-        self, configuration: Configuration, timeout: float, namespaces: Iterable[str] = (), router_status: str = ""
+        self,
+        configuration: Configuration,
+        timeout: float,
+        namespaces: Iterable[str] = (),
+        pod_urls: Mapping[str, str] | None = None,
     ) -> None:
         """``timeout``: seconds for one request. ``namespaces``: where lists look; empty: in the whole cluster.
 
-        ``router_status``: the URL at which a router pod tells about itself; see settings.py.
+        ``pod_urls``: where pods tell about themselves, READING and READINESS; see settings.py.
         """
-        self._router_status = router_status
+        self._pod_urls = pod_urls or {}
         self._namespaces = tuple(namespaces)
         self._configuration = configuration
         self._host = configuration.host.rstrip("/")
@@ -119,9 +124,9 @@ class Client:
             log.warning("Events cannot be read: %s", error)
             return []
 
-    async def ask(self, pod: Obj) -> Obj | None:
-        """What a router pod says about itself; None when it does not answer."""
-        return await routers.ask(self._session, self._router_status, pod)
+    async def ask(self, pod: Obj, what: str) -> Obj | None:
+        """What a pod says about itself, READING of a router or READINESS of a model; None: it does not answer."""
+        return await pod_answers.ask(self._session, self._pod_urls[what], pod)
 
     async def review_token(self, token: str, audience: str) -> Obj:
         """The status of a TokenReview: whose token it is, if it was made for this audience."""
@@ -209,7 +214,8 @@ async def configuration() -> Configuration:
 @contextlib.asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Client]:
     """A client while inside."""
-    client = Client(await configuration(), settings.request_timeout, settings.namespaces, settings.router_status)
+    pod_urls = {READING: settings.router_status, READINESS: settings.model_status}
+    client = Client(await configuration(), settings.request_timeout, settings.namespaces, pod_urls)
     try:
         yield client
     finally:

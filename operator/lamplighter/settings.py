@@ -30,6 +30,11 @@ class Settings(BaseSettings):
         pattern=r"^https?://\S+$",
         description="Where a router pod tells which configuration it has; {ip}, {namespace} and {pod} are filled in.",
     )
+    model_status: str = Field(
+        default="http://{ip}:8090/ready",
+        pattern=r"^https?://\S+$",
+        description="Where a model's pod that is not ready tells why, in the same form.",
+    )
 
     watch_nodes: bool = Field(default=True, description="False: Nodes are not watched; a lost one is noticed late.")
     bad_node_conditions: list[str] = Field(

@@ -1,9 +1,11 @@
 """A deployment from waiting for its model to a rollout under load, and the ways in which it can go wrong."""
 
+import contextlib
+import urllib.request
 from typing import Any
 
 import pytest
-from tests.demo.cluster import wait_until
+from tests.demo.cluster import forwarded, wait_until
 from tests.e2e.load import load
 from tests.e2e.world import PATIENCE, World
 
@@ -14,6 +16,25 @@ class Broken:
 
     def handle(self, requests, context):
         return []
+"""
+FRAGILE = """\
+import os, pathlib, time, traceback
+
+
+class Fragile:
+    def initialize(self, context):
+        while pathlib.Path("/tmp/hold").exists():
+            time.sleep(0.1)
+
+    def handle(self, requests, context):
+        if b"die" in bytes(str(requests), "utf-8"):
+            try:
+                {}["weights"]
+            except KeyError:
+                traceback.print_exc()
+                pathlib.Path("/tmp/hold").touch()
+                os._exit(3)
+        return [[0]] * len(requests)
 """
 PACKAGE = {"modelFile": "model.py", "handler": "handler.py", "example": "example.json"}
 
@@ -49,16 +70,36 @@ def test_a_model_that_is_not_there_is_named(world: World, trained: dict[str, Any
     world.kubectl("delete", "md", "absent")
 
 
+def deploy_with(world: World, name: str, handler: str) -> None:
+    """A deployment whose model has another handler."""
+    data = {**world.get("configmap", "digits-code")["data"], "handler.py": handler}
+    world.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"{name}-code"}, "data": data})
+    world.train(name, source=f"{name}-code", args=["--epochs", "1"], package=PACKAGE)
+    world.succeeded(name)
+    world.deploy(name, model={"trainingRef": {"name": name}})
+
+
 def test_a_handler_that_cannot_load_shows_its_traceback(world: World, trained: dict[str, Any]) -> None:
-    code = world.get("configmap", "digits-code")["data"]
-    data = {**code, "handler.py": BROKEN}
-    world.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "broken-code"}, "data": data})
-    world.train("broken", source="broken-code", args=["--epochs", "1"], package=PACKAGE)
-    world.succeeded("broken")
-    world.deploy("broken", model={"trainingRef": {"name": "broken"}})
+    deploy_with(world, "broken", BROKEN)
     found = world.ready("modeldeployment", "broken", "WorkerFailed", status="False")
     assert "RuntimeError: no such weights" in found["message"]
     world.kubectl("delete", "md", "broken")
+
+
+def test_a_worker_that_dies_once_shows_its_traceback_until_another_serves(
+    world: World, trained: dict[str, Any]
+) -> None:
+    deploy_with(world, "fragile", FRAGILE)
+    world.ready("modeldeployment", "fragile", "Ready", status="True")
+    (pod,) = world.all("pods", "lamplighter.dev/deployment=fragile,lamplighter.dev/revision")
+    with forwarded(world.namespace, "service/fragile", 80) as address, contextlib.suppress(OSError):
+        urllib.request.urlopen(f"http://{address}/predictions/fragile", b"die", timeout=30).close()
+    found = world.ready("modeldeployment", "fragile", "WorkerDied", status="False")
+    assert "KeyError: 'weights'" in found["message"]
+    world.kubectl("exec", pod["metadata"]["name"], "-c", "torchserve", "--", "rm", "/tmp/hold")
+    world.ready("modeldeployment", "fragile", "Ready", status="True")
+    assert "WorkerDied" in world.kubectl("describe", "md", "fragile")
+    world.kubectl("delete", "md", "fragile")
 
 
 def test_a_newer_run_is_rolled_out_without_a_failed_request(world: World, trained: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ ALIASES = {"lease_namespace": "POD_NAMESPACE", "identity": "POD_NAME"}
 VALUES = {"namespaces": '["a", "b"]', "log_level": "debug", "leader_election": "false", "watch_nodes": "false"} | {
     "progress": "false",
     "router_status": "http://localhost/{pod}",
+    "model_status": "http://localhost/{pod}",
     "progress_url": "https://example.com/progress",
     "bad_node_conditions": '["GPULost"]',
 }

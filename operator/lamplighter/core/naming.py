@@ -9,6 +9,8 @@ from lamplighter.core.objects import Obj, labels
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "lamplighter"
+OPERATOR = {"app.kubernetes.io/name": "lamplighter-operator"}
+"""What the operator's own pods are labelled with, in manifests/."""
 OWNER_UID = "lamplighter.dev/owner-uid"
 OWNER_LABEL = {"ModelTraining": "lamplighter.dev/training", "ModelDeployment": "lamplighter.dev/deployment"}
 RUN = "lamplighter.dev/run"

@@ -7,7 +7,7 @@ from typing import Literal
 from lamplighter.core.naming import OWNER_UID
 from lamplighter.core.objects import Obj, Ref, controller_uid, labels
 
-READING = "RouterReading"
+READING, READINESS = "RouterReading", "ModelReadiness"
 """The kind under which a plan asks to read what a router pod says about itself; the name is the pod's."""
 POD_EVENTS = "PodEvents"
 """The kind under which a plan asks to read what is told of the pods of a Job, which it names.

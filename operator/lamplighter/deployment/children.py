@@ -33,8 +33,7 @@ def needed(
         work.revisions.append(revision.freeze(view.snapshot, newest))
     for name, size in _sizes(view, draft, target).items():
         found = newest if newest is not None and newest.name == name else revision.find(view.snapshot, name)
-        if found is not None:
-            _sustain(view, found, size, work)
+        _sustain(view, name, found, size, work)
     if draft.stable is not None or draft.candidate is not None:
         _route(view, draft, routers, work)
     return work
@@ -71,18 +70,18 @@ def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None) -
     return sizes
 
 
-def _sustain(view: DeploymentView, wanted: Revision, size: int, work: Work) -> None:
-    """See to it that a revision has its Service, and its Deployment of this size."""
-    name = revision.object_name(view.snapshot.name, wanted.name)
+def _sustain(view: DeploymentView, revised: str, wanted: Revision | None, size: int, work: Work) -> None:
+    """See to it that a revision has its Service, and its Deployment of this size. ``wanted``: None when forgotten."""
+    name = revision.object_name(view.snapshot.name, revised)
     found = view.snapshot.owned("Deployment", name)
-    if found is None:
+    if found is None and wanted is not None:
         work.create.append(workload.deployment(view.snapshot, wanted, size, view.options.torchserve_image))
-    elif found["spec"].get("replicas") != size:
+    elif found is not None and found["spec"].get("replicas") != size:
         work.patch.append(workload.scale(found, size))
     if view.snapshot.owned("Service", name) is None:
-        work.create.append(router.headless(view.snapshot, wanted.name))
+        work.create.append(router.headless(view.snapshot, revised))
     if view.replicas > 1 and view.snapshot.owned("PodDisruptionBudget", name) is None:
-        work.create.append(workload.disruption_budget(view.snapshot, wanted.name))
+        work.create.append(workload.disruption_budget(view.snapshot, revised))
 
 
 def _route(view: DeploymentView, draft: DeploymentStatus, routers: Routers, work: Work) -> None:

@@ -6,7 +6,7 @@ from lamplighter.api.deployment import DeploymentStatus, ModelDeployment
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import Obj, Ref, timestamp
 from lamplighter.core.plan import Event, Plan, Snapshot, soonest
-from lamplighter.deployment import children, model, revision, rollout, split, story, verdict, wishes
+from lamplighter.deployment import children, model, revision, rollout, split, story, unready, verdict, wishes
 from lamplighter.deployment.revision import Revision
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
@@ -15,8 +15,8 @@ from lamplighter.deployment.view import DeploymentView, Options
 
 
 def reads(snapshot: Snapshot, _: datetime) -> list[Ref]:
-    """What a plan needs beyond the watched children: the training that is followed, and what router pods say."""
-    return [*model.references(snapshot.obj), *split.questions(snapshot)]
+    """What a plan needs beyond the watched children: the training that is followed, and what pods say."""
+    return [*model.references(snapshot.obj), *split.questions(snapshot), *unready.questions(snapshot)]
 
 
 def plan(snapshot: Snapshot, now: datetime, options: Options) -> Plan:
@@ -90,7 +90,7 @@ def _plan(
         create=(tuple(work.revisions), tuple(work.create)),
         patch=tuple(work.patch),
         events=(*events, *story.transitions(view.status, draft), *verdict.complaints(view, draft)),
-        requeue_after=soonest(*rollout.waits(view, draft, target, routers)),
+        requeue_after=soonest(*rollout.waits(view, draft, target, routers), unready.wait(view.snapshot, view.now)),
     )
 
 

@@ -172,7 +172,7 @@ def _walk(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStatus,
     sight = Sight(view.replicas, entry.ready_replicas, standing, seen, routers.verified)
     if draft.stable is not None and not way.alone:
         return steps.walk(entry, way, sight, view.now, paused=draft.paused)
-    if way.alone and crowded(view, entry.revision):
+    if draft.stable is not None and crowded(view, entry.revision):
         return False  # the old one goes first
     fresh = entry.weight == 100
     entry.weight, entry.progress = 100, way.progress(len(way.steps))

@@ -4,7 +4,17 @@ import math
 from typing import Any
 
 from lamplighter.api.router import Router
-from lamplighter.core.naming import COMPONENT, CONFIG, OWNER_LABEL, REVISION, ROUTER, child, child_labels, digest
+from lamplighter.core.naming import (
+    COMPONENT,
+    CONFIG,
+    OPERATOR,
+    OWNER_LABEL,
+    REVISION,
+    ROUTER,
+    child,
+    child_labels,
+    digest,
+)
 from lamplighter.core.objects import Obj, partial
 from lamplighter.core.plan import Snapshot
 from lamplighter.core.podtemplate import override
@@ -125,6 +135,10 @@ def network_policy(snapshot: Snapshot) -> Obj:
         {
             "from": [{"podSelector": {"matchLabels": selector(snapshot)}}],
             "ports": [{"protocol": "TCP", "port": port} for port in (INFERENCE, GRPC_INFERENCE, HEALTH)],
+        },
+        {  # the operator, wherever it runs: it asks a pod that is not ready why
+            "from": [{"namespaceSelector": {}, "podSelector": {"matchLabels": OPERATOR}}],
+            "ports": [{"protocol": "TCP", "port": HEALTH}],
         },
         {"ports": [{"protocol": "TCP", "port": METRICS}]},
     ]

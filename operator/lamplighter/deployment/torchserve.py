@@ -14,6 +14,7 @@ from lamplighter.deployment.model import claim_and_path
 from lamplighter.deployment.revision import Revision
 
 GRPC_INFERENCE, INFERENCE, METRICS, HEALTH = 7070, 8080, 8082, 8090
+CONTAINER = "torchserve"
 DRAIN_SECONDS = 5
 """How long a pod goes on serving after it was told to stop, until no router or kube-proxy sends to it any more."""
 _STOP_SECONDS = 10
@@ -57,7 +58,7 @@ def pod(name: str, revision: Revision, labels: dict[str, str], default_image: st
     }
     serve = {
         **common,
-        "name": "torchserve",
+        "name": CONTAINER,
         "command": ["lamplighter-serve"],
         "env": _env(
             **where,

@@ -1,13 +1,13 @@
 """Writing down how a deployment stands: state, conditions, and what the scale subresource reads."""
 
 from lamplighter.api.deployment import CandidateStatus, DeploymentStatus
-from lamplighter.core.conditions import STALLED, set_condition
+from lamplighter.core.conditions import READY, STALLED, set_condition
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.naming import ABORT, PROMOTE, RESUME, SKIP, UNDO
 from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Event, Plan
 from lamplighter.deployment import candidate as steps
-from lamplighter.deployment import rollout, torchserve, workload
+from lamplighter.deployment import rollout, torchserve, unready, workload
 from lamplighter.deployment.observe import existing, health, router_obstacle, routers_missing
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
@@ -130,9 +130,11 @@ def _wanted(view: DeploymentView, status: DeploymentStatus, target: Goal) -> int
 
 def complaints(view: DeploymentView, status: DeploymentStatus) -> tuple[Event, ...]:
     """An Event when a status tells of something that the user must see to, and the one before did not."""
-    stalled = next(entry for entry in status.conditions if entry.type == STALLED)
+    ready, stalled = (next(one for one in status.conditions if one.type == kind) for kind in (READY, STALLED))
     before = next((entry for entry in view.status.conditions if entry.type == STALLED), None)
     news = before is None or (before.status, before.reason) != (stalled.status, stalled.reason)
+    if status.state == unready.WORKER_DIED != view.status.state:
+        return (Event("Warning", status.state, ready.message),)
     return (Event("Warning", stalled.reason, stalled.message),) if stalled.status == "True" and news else ()
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lamplighter.core.errors import TerminalError, TransientError
 from lamplighter.core.objects import Obj, Ref
-from lamplighter.core.plan import POD_EVENTS, READING, Plan, Snapshot
+from lamplighter.core.plan import POD_EVENTS, READINESS, READING, Plan, Snapshot
 from lamplighter.engine import metrics
 from lamplighter.engine.api import Api, ApiError
 from lamplighter.engine.execute import execute
@@ -118,9 +118,9 @@ class Reconciler:
     async def _read(self, target: Ref, snapshot: Snapshot) -> Obj | None:
         if target.kind in PRIMARY:
             return self._index.get(Key(target.kind, target.namespace, target.name))
-        if target.kind == READING:
+        if target.kind in (READING, READINESS):
             pod = snapshot.owned("Pod", target.name)
-            return await self._api.ask(pod) if pod is not None else None
+            return await self._api.ask(pod, target.kind) if pod is not None else None
         if target.kind == POD_EVENTS:
             events = await self._api.pod_events(target.namespace, target.name)
             return {"items": events, "closedNodes": self._index.closed_nodes()}

@@ -123,10 +123,10 @@ class FaultyApi:
         """The Events about a Job's pods."""
         return await self._call(lambda: self._api.pod_events(namespace, job))
 
-    async def ask(self, pod: Obj) -> Obj | None:
-        """What a router pod says; it says nothing when the process is dead."""
+    async def ask(self, pod: Obj, what: str) -> Obj | None:
+        """What a pod says; nothing is heard when the process is dead."""
         self._live()
-        return await self._api.ask(pod)
+        return await self._api.ask(pod, what)
 
     async def _call(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
         self._live()

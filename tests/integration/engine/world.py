@@ -17,6 +17,7 @@ from tests.integration.engine.watches import Watches, owner_name
 
 from lamplighter.core.naming import CONFIG, REVISION
 from lamplighter.core.objects import Obj, annotations, labels, ref, timestamp
+from lamplighter.core.plan import READING
 from lamplighter.engine.api import ApiError
 
 SHA = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -27,8 +28,10 @@ class PlayedServer(Server):
 
     watches: "Watches"
 
-    async def ask(self, pod: Obj) -> Obj | None:
-        """A router pod follows the newest ConfigMap, and sees the pods that are ready."""
+    async def ask(self, pod: Obj, what: str) -> Obj | None:
+        """A router pod follows the newest ConfigMap, and sees the pods that are ready. Models run nowhere."""
+        if what != READING:
+            return None
         objects = self.watches.of_owner(owner_name(pod))
         workloads = [obj for (kind, _), obj in objects.items() if kind == "Deployment" and REVISION in labels(obj)]
         ready = {labels(obj)[REVISION]: obj.get("status", {}).get("readyReplicas", 0) for obj in workloads}

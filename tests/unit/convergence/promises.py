@@ -56,9 +56,9 @@ class PromisedWorld(World):
 
     def _check_size(self, revision: str, size: int) -> None:
         """No revision is made smaller than what the routers may send it, but to make room and as the spec asks."""
-        spec = self._known.obj["spec"]
-        room = "recreate" in spec.get("strategy", {})
-        if size < self.server.objects["Deployment", f"digits-{revision}"]["spec"]["replicas"] and not room:
+        spec, workload = self._known.obj["spec"], self.server.objects.get(("Deployment", f"digits-{revision}"))
+        room = workload is None or "recreate" in spec.get("strategy", {})
+        if not room and size < workload["spec"]["replicas"]:
             assert 100 * size >= spec["replicas"] * self.routers.most(revision), (revision, size)
 
     def _known_pods(self, field: str = "replicas", but: str = "") -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import pytest
 from tests.builders import Scene, a_pod, a_workload
+from tests.builders.objects import Obj
 from tests.builders.pods import Pod
 from tests.builders.routers import router_says
 from tests.unit.deployment.scenes import (
@@ -15,6 +16,8 @@ from tests.unit.deployment.scenes import (
     with_candidate,
     workloads,
 )
+
+from lamplighter.core.objects import Ref
 
 
 def pod(scene: Scene, name: str | None = None) -> Pod:
@@ -39,6 +42,38 @@ def test_a_worker_that_cannot_load_is_told_with_its_last_line() -> None:
     assert scene.state == "WorkerFailed"
     assert scene.told("Stalled")[0] == "True"
     assert said in scene.told("Ready")[2]
+
+
+DEAD = "0 of 1 workers are ready; a worker died and is started anew: ZeroDivisionError: division by zero"
+
+
+def doubtful(scene: Scene, said: Obj | None) -> Scene:
+    """The only pod runs, is not ready any more, and says why; None: it says nothing."""
+    running = pod(scene).running().obj()
+    assert Ref("ModelReadiness", "team", running["metadata"]["name"]) not in scene.reads
+    ready(scene, only(scene), 0).having(running)
+    asked = [place.name for place in scene.reads if place.kind == "ModelReadiness"]
+    assert asked == [running["metadata"]["name"]]
+    scene.related |= {("ModelReadiness", name): said for name in asked if said is not None}
+    return scene.settle()
+
+
+def test_a_worker_that_died_is_told_of_at_once_with_its_last_line() -> None:
+    scene = doubtful(serving(), {"reason": "WorkerFailed", "message": DEAD})
+    assert scene.told("Ready")[1] == "WorkerDied"
+    assert DEAD in scene.told("Ready")[2]
+    assert scene.told("Stalled")[0] == "False"
+    assert [event.message for event in scene.events if event.reason == "WorkerDied"] == [scene.told("Ready")[2]]
+    assert ready(scene, only(scene)).having(pod(scene).running().ready()).settle().told("Ready")[1] == "Ready"
+
+
+@pytest.mark.parametrize(
+    "said", [None, {}, {"reason": "WorkersLoading", "message": "0 of 1 workers"}, {"reason": 7}, {"reason": ["x"]}]
+)
+def test_a_pod_that_has_nothing_to_complain_of_is_waited_for_and_asked_again(said: Obj | None) -> None:
+    scene = doubtful(serving(), said)
+    assert scene.told("Ready")[1] == "RollingOut"
+    assert [scene.later(seconds).waits() for seconds in (0, 60, 600)] == [5.0, 15.0, 30.0]
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])

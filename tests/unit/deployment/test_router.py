@@ -11,7 +11,7 @@ from tests.tools import ROOT
 from tests.unit import golden
 
 from lamplighter.api.router import Router
-from lamplighter.core.naming import CONFIG
+from lamplighter.core.naming import CONFIG, OPERATOR
 from lamplighter.deployment import router
 from lamplighter.deployment.envoy import files, fingerprint
 from lamplighter.deployment.traffic import Backend, Options, Traffic, options
@@ -116,7 +116,7 @@ def test_a_router_has_time_to_drain(timeout: float) -> None:
     assert pod["terminationGracePeriodSeconds"] > delay + limit
 
 
-def test_the_policy_is_for_models_and_lets_only_routers_in() -> None:
+def test_the_policy_is_for_models_and_lets_only_routers_in_and_the_operator_ask() -> None:
     spec = router.network_policy(SNAPSHOT)["spec"]
     guarded = spec["podSelector"]
     models, routers = router.headless(SNAPSHOT, OLD)["spec"]["selector"], router.selector(SNAPSHOT)
@@ -124,9 +124,11 @@ def test_the_policy_is_for_models_and_lets_only_routers_in() -> None:
     (wanted,) = guarded["matchExpressions"]
     assert wanted["key"] in models
     assert wanted["key"] not in routers
-    closed, opened = spec["ingress"]
+    closed, asked, opened = spec["ingress"]
     assert closed["from"] == [{"podSelector": {"matchLabels": routers}}]
     assert {entry["port"] for entry in closed["ports"]} == {8080, 7070, 8090}
+    assert [entry["port"] for entry in asked["ports"]] == [8090]
+    assert [entry["podSelector"]["matchLabels"] for entry in asked["from"]] == [OPERATOR]
     assert [entry["port"] for entry in opened["ports"]] == [8082]
 
 

@@ -7,7 +7,7 @@ import yaml
 from tests import tools
 
 from lamplighter.api.kinds import KINDS
-from lamplighter.core.naming import LEADER
+from lamplighter.core.naming import LEADER, OPERATOR
 from lamplighter.engine.resources import VERBS
 from lamplighter.progress.endpoint import PATH
 from lamplighter.settings import Settings
@@ -111,7 +111,7 @@ def test_everything_selects_the_pods_of_the_operator() -> None:
     assert deployment["selector"]["matchLabels"] == labels
     assert one("Service")["spec"]["selector"] == labels
     assert one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == labels
-    assert one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"] == labels
+    assert one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"] == labels == OPERATOR
 
 
 def test_an_eviction_leaves_one_of_two_replicas() -> None:

@@ -1,4 +1,4 @@
-"""Asking a router pod what it does: a GET of its own port, without credentials, and bounded."""
+"""Asking a pod about itself, a router or a model: a GET of its own port, without credentials, and bounded."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _BYTES = 1 << 20
 
 
 async def ask(session: aiohttp.ClientSession, template: str, pod: Obj) -> Obj | None:
-    """What a router pod says about itself; None when it does not answer in time, in JSON, and in a few words.
+    """What a pod says about itself; None when it does not answer in time, in JSON, and in a few words.
 
     ``template``: the URL, in which {ip}, {namespace} and {pod} are filled in.
     """

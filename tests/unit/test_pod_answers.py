@@ -1,4 +1,4 @@
-"""A router pod is asked at its own address, and whatever it says hurts nobody."""
+"""A pod is asked at its own address, and whatever it says hurts nobody."""
 
 import asyncio
 import json
@@ -8,18 +8,18 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from lamplighter.routers import ask
+from lamplighter.pod_answers import ask
 
 POD = {"metadata": {"namespace": "team", "name": "digits-router-0"}, "status": {"podIP": "127.0.0.1"}}
 GOOD = {"stats": [{"name": "a", "value": 1}]}
 
 
-def answer(body: bytes, pod: dict[str, Any] = POD, path: str = "/status") -> Any:
+def answer(body: bytes, pod: dict[str, Any] = POD, path: str = "/status", status: int = 200) -> Any:
     """What asking gives when the pod says this."""
 
     async def run() -> Any:
         async def say(_: web.Request) -> web.Response:
-            return web.Response(body=body)
+            return web.Response(body=body, status=status)
 
         app = web.Application()
         app.router.add_get("/status", say)
@@ -38,8 +38,12 @@ def answer(body: bytes, pod: dict[str, Any] = POD, path: str = "/status") -> Any
     return asyncio.run(run())
 
 
-def test_what_a_router_pod_says_is_read() -> None:
+def test_what_a_pod_says_is_read() -> None:
     assert answer(json.dumps(GOOD).encode()) == GOOD
+
+
+def test_a_pod_that_is_not_ready_says_why() -> None:
+    assert answer(json.dumps(GOOD).encode(), status=503) == GOOD
 
 
 def test_the_address_may_be_made_of_namespace_and_name() -> None:
