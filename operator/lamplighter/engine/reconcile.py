@@ -22,7 +22,7 @@ REFUSED_AGAIN = 60.0
 """Seconds until something that the API server refused is tried again: a quota may have been raised meanwhile."""
 MAX_STALE = 3
 _KEEPS_FAILING = 6
-"""So many failures in a row, some twenty seconds, are no hiccup of the API server's: the user is told."""
+"""So many failures in a row, some twenty seconds, are no hiccup: the user is told."""
 
 log = logging.getLogger(__name__)
 
@@ -101,12 +101,11 @@ class Reconciler:
             await execute(plan, snapshot, self._api, self._index, self._identity, now)
         return plan.requeue_after
 
-    async def tell(self, key: Key, error: ApiError) -> None:
-        """Write into the status that the API server keeps failing, as when an admission webhook is down."""
+    async def tell(self, key: Key, said: TerminalError) -> None:
+        """Write into the status why nothing goes on, though it is tried again and again."""
         snapshot, now = self._index.snapshot(key), self._clock()
         if snapshot is None:
             return
-        said = TerminalError("ApiServerFails", f"the API server fails, and is asked again and again: {error.message}")
         try:
             plan = self._kinds[key.kind].blocked(snapshot, now, said, REFUSED_AGAIN)
             await execute(plan, snapshot, self._api, self._index, self._identity, now)
@@ -148,13 +147,17 @@ async def _attempt(key: Key, queue: KeyedQueue, reconciler: Reconciler) -> None:
         delay = queue.retry(key, at_least=error.retry_after or 0.0)
         log.warning("the API server: %s; again in %.1f s", error, delay)
         if error.status >= 500 and queue.failures(key) >= _KEEPS_FAILING:
-            await reconciler.tell(key, error)
+            why = f"the API server fails, and is asked again and again: {error.message}"
+            await reconciler.tell(key, TerminalError("ApiServerFails", why))
     except TransientError as error:
         metrics.ERRORS.labels(key.kind, "Transient").inc()
         log.info("%s; again in %.1f s", error, queue.retry(key))
-    except Exception:
+    except Exception as error:
         metrics.ERRORS.labels(key.kind, "Bug").inc()
         log.exception("a bug in Lamplighter, please report it; again in %.1f s", queue.retry(key))
+        if queue.failures(key) >= _KEEPS_FAILING:
+            why = f"a bug in Lamplighter, please report it with the operator's log: {type(error).__name__}: {error}"
+            await reconciler.tell(key, TerminalError("OperatorFails", why))
     else:
         queue.succeeded(key)
         if again is not None:

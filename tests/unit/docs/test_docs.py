@@ -186,7 +186,7 @@ def test_every_reason_that_is_explained_can_be_given() -> None:
     ("heading", "obstacles", "terminal"),
     [
         ("ModelTraining: a run waits", training._STALLING, set()),
-        ("ModelDeployment", deployment._STALLING, {"Refused", "NameTaken", "ApiServerFails"}),
+        ("ModelDeployment", deployment._STALLING, {"Refused", "NameTaken", "ApiServerFails", "OperatorFails"}),
     ],
 )
 def test_the_column_stalled_says_what_waits_for_the_user(

@@ -150,14 +150,23 @@ def test_after_an_error_the_worker_lives_and_comes_back_later_and_later(error: E
     assert len(looked) < 30
 
 
-@pytest.mark.parametrize(("error", "told"), [(BROKEN, True), (ApiError(429, "TooManyRequests", "later"), False)])
-def test_what_keeps_failing_is_told_of(error: ApiError, told: bool) -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (BROKEN, {"ApiServerFails"}),
+        (ValueError("a bug"), {"OperatorFails"}),
+        (ApiError(429, "TooManyRequests", "later"), set()),
+        (TransientError("stale"), set()),
+    ],
+    ids=["api", "bug", "throttled", "stale"],
+)
+def test_what_keeps_failing_is_told_of(error: Exception, told: set[str]) -> None:
     logic = Logic(*[error] * 100)
     times(lambda _: logic, 8)
     assert logic.told == [], "it may be a hiccup"
     logic = Logic(*[error] * 100)
     times(lambda _: logic, 100)
-    assert {told.reason for told in logic.told} == ({"ApiServerFails"} if told else set())
+    assert {said.reason for said in logic.told} == told
 
 
 def test_a_worker_outlives_what_it_cannot_tell() -> None:
