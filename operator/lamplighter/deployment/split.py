@@ -7,7 +7,7 @@ how many requests are under way. The engine asks it when a plan wants to know (s
 from dataclasses import dataclass
 
 from lamplighter.api.common import seconds
-from lamplighter.api.deployment import DeploymentStatus
+from lamplighter.api.deployment import DeploymentStatus, RevisionStatus
 from lamplighter.api.router import Share
 from lamplighter.core import pods
 from lamplighter.core.naming import CONFIG
@@ -70,12 +70,12 @@ def traffic(view: DeploymentView, status: DeploymentStatus) -> Traffic:
     """The split that a status asks for.
 
     A revision beside another one is routed to no earlier than some of its pods are ready: routers have known it long
-    enough by then.
+    enough by then. One that has given everything to its candidate is on its way out: that it leaves changes nothing.
     """
     stable, candidate = status.stable, status.candidate
     active = [entry for entry in (stable, candidate) if entry is not None]
-    reachable = [entry.revision for entry in active if entry is stable or stable is None or entry.ready_replicas]
-    present = [*(entry.revision for entry in active), *(entry.revision for entry in status.retiring)]
+    reachable = [entry.revision for entry in active if _reachable(entry, status)]
+    present = sorted([*(entry.revision for entry in active), *(entry.revision for entry in status.retiring)])
     shown = reachable[-1:] if course.of(view.spec.strategy).preview else []
     return Traffic(
         backends=tuple(_backend(view, name) for name in dict.fromkeys(present)),
@@ -133,6 +133,11 @@ def look(view: DeploymentView) -> Routers:
 def shares(traffic: Traffic) -> list[Share]:
     """The split, as the status tells it."""
     return [Share(revision=name, weight=weight) for name, weight in traffic.weights]
+
+
+def _reachable(entry: RevisionStatus, status: DeploymentStatus) -> bool:
+    """True for a revision that those who name it are sent to."""
+    return entry.weight > 0 or (entry is status.candidate and (status.stable is None or entry.ready_replicas > 0))
 
 
 def _number(version: str) -> int:

@@ -2,6 +2,7 @@
 
 import pytest
 from tests.builders import Scene, a_deployment
+from tests.builders.routers import version
 from tests.unit.deployment.scenes import (
     candidate,
     lagging,
@@ -65,6 +66,18 @@ def test_a_step_is_held_for_its_time() -> None:
     assert step(scene) == "2/3"
     assert weights(scene) == {old: 80, new: 20}
     assert weights(ready(scene, new).settle()) == {old: 50, new: 50}
+
+
+def test_a_promotion_is_no_news_for_the_routers() -> None:
+    scene, old, new = rolling({"weight": 50})
+    ready(scene, new).settle()
+    ready(scene, new)
+    seen = []
+    for _ in range(6):
+        scene.act()
+        seen += [(version(scene), stable(scene))] if weights(scene) == {new: 100} else []
+    assert {name for _, name in seen} == {old, new}
+    assert len({told for told, _ in seen}) == 1
 
 
 def test_a_hold_begins_when_every_router_pod_has_the_weight() -> None:
