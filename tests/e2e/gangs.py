@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.demo.cluster import wait_until
+from tests.demo.cluster import kubectl, wait_until
 from tests.e2e.world import PATIENCE, Obj, World
 
 OUTPUT = {"storageClassName": "shared", "accessModes": ["ReadWriteMany"], "size": "1Gi"}
@@ -36,3 +36,10 @@ def running(world: World, name: str, attempt: int = 1) -> list[Obj]:
 
     pods: list[Obj] = wait_until(f"attempt {attempt} of {name} runs", there, PATIENCE)
     return pods
+
+
+def workspace(world: World, name: str) -> str:
+    """The folder of a training's newest run on the volume that it shares: a path on every node."""
+    volume = world.get("pvc", f"{name}-models")["spec"]["volumeName"]
+    path = kubectl("get", "pv", volume, "-o", "jsonpath={.spec.hostPath.path}{.spec.local.path}")
+    return f"{path}/{world.get('modeltraining', name)['status']['run']['path']}"

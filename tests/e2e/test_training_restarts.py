@@ -13,7 +13,7 @@ import pytest
 from tests import tools
 from tests.demo.cluster import kubectl, wait_until
 from tests.e2e import operators
-from tests.e2e.gangs import GANG, running, train
+from tests.e2e.gangs import GANG, running, train, workspace
 from tests.e2e.world import PATIENCE, Obj, World
 
 WAITS_ONCE = GANG + "print('attempt', attempt, flush=True)\ntime.sleep(600 if attempt == 1 else 1)\n"
@@ -66,14 +66,9 @@ def patch(world: World, name: str, **spec: Any) -> None:
 
 def logs(world: World, name: str) -> dict[str, str]:
     """The ranks' logs in the workspace, by attempt and file."""
-    volume = world.get("pvc", f"{name}-models")["spec"]["volumeName"]
-    path = kubectl("get", "pv", volume, "-o", "jsonpath={.spec.hostPath.path}{.spec.local.path}")
-    run = world.get("modeltraining", name)["status"]["run"]
-    files = operators.on_node("lamplighter-control-plane", "sh", "-c", f"cd {path}/{run['path']} && ls logs/*/*")
-    return {
-        file: operators.on_node("lamplighter-control-plane", "cat", f"{path}/{run['path']}/{file}")
-        for file in files.split()
-    }
+    path = workspace(world, name)
+    files = operators.on_node("lamplighter-control-plane", "sh", "-c", f"cd {path} && ls logs/*/*")
+    return {file: operators.on_node("lamplighter-control-plane", "cat", f"{path}/{file}") for file in files.split()}
 
 
 def test_a_users_error_spends_its_budget_and_keeps_what_it_said(world: World) -> None:
