@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from tests.integration.engine.deployments import DEPLOYMENTS, rolled_out
 from tests.integration.engine.ending import ending
 from tests.integration.engine.faults import Fault, Storm, Trap
-from tests.integration.engine.scenarios import DEPLOYMENTS, TRAININGS, Scenario, rolled_out, two_nodes_source_package
 from tests.integration.engine.server import WATCHED
+from tests.integration.engine.trainings import TRAININGS, two_nodes_source_package
 from tests.integration.engine.watches import Watches, owner_name
-from tests.integration.engine.world import World
+from tests.integration.engine.world import Scenario, World
 
 from lamplighter.core.naming import MANAGED_BY, MANAGER, OWNER_LABEL
 from lamplighter.core.objects import Obj, controller_uid, labels

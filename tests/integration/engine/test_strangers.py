@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.integration.engine.scenarios import VOLUME, archive, begin, rolled_out
+from tests.integration.engine.deployments import archive, rolled_out
+from tests.integration.engine.trainings import VOLUME, begin
 from tests.integration.engine.watches import Watches
 from tests.integration.engine.world import World
 from tests.samples.objects import deployment, training

@@ -2,7 +2,8 @@
 
 import pytest
 from tests.integration.engine import process
-from tests.integration.engine.scenarios import begin, rolled_out
+from tests.integration.engine.deployments import rolled_out
+from tests.integration.engine.trainings import begin
 from tests.integration.engine.watches import Watches
 from tests.integration.engine.world import World
 

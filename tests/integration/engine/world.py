@@ -6,7 +6,7 @@ are left to the real controllers and to kwok.
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from tests.builders.routers import router_says
@@ -211,6 +211,9 @@ class World:
                 obj = newest
             else:
                 return
+
+
+Scenario = Callable[[World], Awaitable[None]]
 
 
 def _started(job: Obj | None) -> bool:
