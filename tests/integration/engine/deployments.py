@@ -13,9 +13,9 @@ def archive(digit: int) -> Obj:
     return {"uri": "pvc://volume/model.mar", "sha256": str(digit) * 64}
 
 
-async def rolled_out(world: World) -> None:
+async def rolled_out(world: World, **spec: Any) -> None:
     """A deployment's first revision."""
-    await world.create(serving(world, model=archive(1)))
+    await world.create(serving(world, model=archive(1), **spec))
     await world.until_state("Ready", "ModelDeployment")
 
 
@@ -56,12 +56,17 @@ async def publish(world: World, run: int) -> None:
     await world.until(f"run {run} serves", lambda: serves(world, archive(run)))
 
 
-def serves(world: World, model: Obj) -> bool:
-    """True when the stable revision has this model and nothing else is on its way."""
+def serves(world: World, model: Obj, kept: int = 0) -> bool:
+    """True when the stable revision has this model and nothing else is on its way; so many before it are kept warm."""
     status = world.status("ModelDeployment")
-    served = (status.get("stable") or {}).get("model") or {}
-    settled = status.get("state") == "Ready" and not status.get("retiring")
-    return settled and served.get("sha256") == model["sha256"]
+    settled = status.get("state") == "Ready" and len(status.get("retiring", ())) == kept
+    return settled and stable(world) == model["sha256"]
+
+
+def stable(world: World) -> str | None:
+    """The digest of the model that serves."""
+    served: str | None = (world.status("ModelDeployment").get("stable") or {}).get("model", {}).get("sha256")
+    return served
 
 
 def serving(world: World, **spec: Any) -> Obj:
@@ -98,4 +103,84 @@ def alone(world: World) -> bool:
     return status.get("state") == "Aborted" and not status.get("retiring")
 
 
-DEPLOYMENTS: tuple[Scenario, ...] = (rolled_out, rolled_on, scaled, followed, stepped, aborted)
+async def undone(world: World) -> None:
+    """The first revision, which had gone, is brought back by somebody, and the second is kept warm."""
+    async with world.undisturbed():
+        await rolled_out(world, replicas=0)
+        await world.change("ModelDeployment", model=archive(2))
+        await world.until("the second revision serves", lambda: serves(world, archive(2)))
+        await world.change("ModelDeployment", strategy={"blueGreen": {"keep": "1h"}})
+    world.watches.forget_removed(world.name)
+    await world.annotate("ModelDeployment", "lamplighter.dev/undo", "go")
+    await world.until("the first revision serves", lambda: serves(world, archive(1), kept=1))
+
+
+async def switched(world: World) -> None:
+    """A second revision waits behind the preview, and somebody has it take over in one switch."""
+    async with world.undisturbed():
+        await rolled_out(world, strategy={"blueGreen": {"autoPromote": False, "keep": "0s"}})
+    await world.change("ModelDeployment", model=archive(2))
+    await world.until_state("Paused", "ModelDeployment")
+    await world.annotate("ModelDeployment", "lamplighter.dev/promote", "go")
+    await world.until("the second revision serves", lambda: serves(world, archive(2)))
+
+
+async def recreated(world: World) -> None:
+    """The pods of the first revision go before those of the second come."""
+    async with world.undisturbed():
+        await rolled_out(world, strategy={"recreate": {}})
+    await world.change("ModelDeployment", model=archive(2))
+    await world.until("the second revision took over", lambda: stable(world) == archive(2)["sha256"])
+    async with world.undisturbed():
+        await world.until("the first revision is gone", lambda: serves(world, archive(2)))
+
+
+async def replaced(world: World) -> None:
+    """A third revision takes over at once while the second has half of the requests and waits for somebody."""
+    async with world.undisturbed():
+        await rolled_out(world, replicas=0, strategy={"canary": {"steps": [{"weight": 50, "pause": True}]}})
+        await world.change("ModelDeployment", model=archive(2))
+        await world.until_state("Paused", "ModelDeployment")
+    await world.change("ModelDeployment", model=archive(3), strategy={"canary": {"steps": []}})
+    await world.until("the third revision serves", lambda: serves(world, archive(3)))
+
+
+async def skipped(world: World) -> None:
+    """Somebody pauses a candidate that is sent copies, has it skip the hour that this takes, and lets it go on."""
+    steps = [{"weight": 0, "mirror": 10, "hold": "1h"}, {"weight": 50, "hold": "1h"}]
+    async with world.undisturbed():
+        await rolled_out(world, replicas=0, strategy={"canary": {"steps": steps}})
+        await world.change("ModelDeployment", model=archive(2))
+        await world.until_state("Holding", "ModelDeployment")
+    await world.annotate("ModelDeployment", "lamplighter.dev/pause", "go")
+    await world.until_state("Paused", "ModelDeployment")
+    await world.annotate("ModelDeployment", "lamplighter.dev/skip", "go")
+    await world.until("the second step waits", lambda: candidate(world)["progress"] == "2/3")
+    await world.annotate("ModelDeployment", "lamplighter.dev/resume", "go")
+    await world.until("the second step is held", lambda: candidate(world).get("stepSince"))
+
+
+def candidate(world: World) -> Obj:
+    """The revision that is on its way."""
+    found: Obj = world.status("ModelDeployment")["candidate"]
+    return found
+
+
+async def rerouted(world: World) -> None:
+    """Other router pods take over, and those before them go."""
+    async with world.undisturbed():
+        await rolled_out(world, replicas=0)
+    (before,) = routers(world)
+    await world.change("ModelDeployment", router={"template": {"metadata": {"annotations": {"a": "b"}}}})
+    await world.until("the old router Deployment is gone", lambda: before not in routers(world))
+    await world.until("its pod is gone", lambda: world.status("ModelDeployment")["router"]["readyReplicas"] == 1)
+
+
+def routers(world: World) -> set[str]:
+    """The Deployments of router pods."""
+    return {name for kind, name in world.watches.of_owner(world.name) if kind == "Deployment" and "-router-" in name}
+
+
+WISHES: tuple[Scenario, ...] = (undone, switched, recreated, replaced, skipped, rerouted)
+"""What people do to a deployment beyond a rollout: made of calls that the other stories have, too, in another order."""
+DEPLOYMENTS: tuple[Scenario, ...] = (rolled_out, rolled_on, scaled, followed, stepped, aborted, *WISHES)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from tests.integration.engine.deployments import DEPLOYMENTS, rolled_out
+from tests.integration.engine.deployments import DEPLOYMENTS, WISHES, rolled_out
 from tests.integration.engine.ending import ending
 from tests.integration.engine.faults import Fault, Storm, Trap
 from tests.integration.engine.server import WATCHED
@@ -45,9 +45,16 @@ async def test_a_fault_at_any_call_changes_nothing_in_the_end(watches: Watches, 
 
 
 def faults(scenario: Scenario, call: int) -> list[Fault]:
-    """How a call is struck: in every way where everything is made, elsewhere with one error in turn and every death."""
+    """How a call is struck: in every way where everything is made, elsewhere with one error in turn and every death.
+
+    Among wishes, all but the death after the call take turns: what a death before a call leaves is nearly always what
+    one after the call before it leaves.
+    """
     if scenario in (two_nodes_source_package, rolled_out):
         return list(Fault)
+    if scenario in WISHES:
+        others = [fault for fault in Fault if fault is not Fault.KILLED_AFTER]
+        return [others[call % len(others)], Fault.KILLED_AFTER]
     refusals = [fault for fault in Fault if not fault.performed and not fault.deadly]
     return [refusals[call % len(refusals)], Fault.UNANSWERED, Fault.KILLED_BEFORE, Fault.KILLED_AFTER]
 

@@ -59,6 +59,12 @@ class Watches:
         finally:
             del self._listeners[name]
 
+    def forget_removed(self, name: str) -> None:
+        """What of this name is gone by now was removed on purpose: when it is made again, it is not made twice."""
+        gone = [place for place in self.uids if place[1].startswith(f"{name}-") and place not in self._objects[name]]
+        for place in gone:
+            del self.uids[place]
+
     async def until(self, name: str, what: str, true: Callable[[], Any]) -> None:
         """Wait until something about this name is true: looked at after every event about it."""
         await wait_until(f"{name}: {what}", true, self._bells[name])
