@@ -25,6 +25,16 @@ class Story:
         body = obj | {"metadata": {**obj["metadata"], "namespace": self.watches.namespace}}
         return await self.watches.server.create(body)
 
+    async def change(self, kind: str, **spec: Any) -> None:
+        """Change fields of the spec of the primary object, as a user does."""
+        await self.watches.server.change(self.get(kind), **spec)
+
+    async def annotate(self, kind: str, key: str, value: str) -> None:
+        """Set an annotation of the primary object, as a user does with kubectl."""
+        obj = self.get(kind)
+        meta = {field: obj["metadata"][field] for field in ("name", "namespace", "uid")} | {"annotations": {key: value}}
+        await self.watches.server.patch({"apiVersion": obj["apiVersion"], "kind": kind, "metadata": meta})
+
     async def delete(self, kind: str) -> None:
         """Delete the primary object, as kubectl does."""
         await self.watches.server.delete(Ref(kind, self.watches.namespace, self.name, self.uid(kind)))
