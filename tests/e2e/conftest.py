@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from tests import tools
 from tests.demo.cluster import install_operator, kubectl
+from tests.e2e import operators, rollouts
 from tests.e2e.world import World
 
 
@@ -24,3 +25,16 @@ def world(operator: None) -> Iterator[World]:
     kubectl("-n", name, "apply", "-f", str(tools.ROOT / "manifests/samples/digits/code.yaml"))
     yield World(name)
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def served(world: World) -> str:
+    """A deployment that serves: its name."""
+    return rollouts.serve(world)
+
+
+@pytest.fixture
+def attacked() -> Iterator[None]:
+    """The operator is killed again and again."""
+    with operators.under_attack(seed=7, between=(4.0, 10.0)):
+        yield

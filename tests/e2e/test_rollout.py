@@ -2,84 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import grpc
-import pytest
 from tests import protocol, tools
 from tests.demo.cluster import forwarded, kubectl, wait_until
 from tests.e2e import operators
-from tests.e2e.gangs import OUTPUT
-from tests.e2e.load import Result, load
+from tests.e2e.load import load
+from tests.e2e.rollouts import NAME, nothing_lost, revise, revisions, settled, state, status
 from tests.e2e.world import PATIENCE, World
 
-PACKAGE = {"modelFile": "model.py", "handler": "handler.py", "example": "example.json"}
 STEPS = [{"weight": 20, "hold": "3s"}, {"weight": 50, "pause": True}]
-NAME = "net"
-
-
-@pytest.fixture(scope="module")
-def served(world: World) -> str:
-    """A deployment that serves: its name."""
-    world.train(NAME, args=["--epochs", "1"], package=PACKAGE, output=OUTPUT)
-    world.succeeded(NAME)
-    world.deploy(
-        NAME,
-        model={"trainingRef": {"name": NAME}},
-        replicas=2,
-        resources={"requests": {"cpu": "50m", "memory": "256Mi"}},
-        router={"resources": {"requests": {"cpu": "20m", "memory": "96Mi"}}},
-    )
-    world.ready("modeldeployment", NAME, "Ready", status="True")
-    return NAME
-
-
-@pytest.fixture
-def attacked() -> Iterator[None]:
-    """The operator is killed again and again."""
-    with operators.under_attack(seed=7, between=(4.0, 10.0)):
-        yield
-
-
-def status(world: World) -> dict[str, Any]:
-    """The status of the deployment."""
-    found: dict[str, Any] = world.get("modeldeployment", NAME)["status"]
-    return found
-
-
-def revise(world: World, queue: int, **strategy: Any) -> str:
-    """Ask for a new revision that takes over by a strategy; gives the name of the old one."""
-    old: str = status(world)["stable"]["revision"]
-    world.patch("modeldeployment", NAME, strategy=None)
-    world.patch("modeldeployment", NAME, runtime={"jobQueueSize": queue}, strategy=strategy)
-    return old
-
-
-def state(world: World, reason: str) -> dict[str, Any]:
-    """Wait for a state of the newest spec; gives the status."""
-    world.ready("modeldeployment", NAME, reason)
-    return status(world)
-
-
-def settled(world: World) -> str:
-    """Wait until one revision serves and nothing else is there; gives its name."""
-
-    def there() -> str:
-        world.ready("modeldeployment", NAME, "Ready", status="True")
-        if status(world).get("retiring") or len(revisions(world)) != 1:
-            return ""
-        return str(status(world)["stable"]["revision"])
-
-    name: str = wait_until("one revision is left", there, PATIENCE)
-    return name
-
-
-def revisions(world: World) -> list[str]:
-    """The revisions that have pods."""
-    found = world.all("deployments", f"lamplighter.dev/deployment={NAME},lamplighter.dev/revision")
-    return [one["metadata"]["labels"]["lamplighter.dev/revision"] for one in found]
 
 
 def predictions(world: World, revision: str) -> float:
@@ -88,11 +21,6 @@ def predictions(world: World, revision: str) -> float:
     urls = [f"/api/v1/namespaces/{world.namespace}/pods/{pod['metadata']['name']}:8082/proxy/metrics" for pod in pods]
     lines = [line for url in urls for line in world.kubectl("get", "--raw", url).splitlines()]
     return sum(float(line.split()[1]) for line in lines if line.startswith("ts_inference_requests_total{"))
-
-
-def nothing_lost(result: Result) -> None:
-    """Every request was answered with 200."""
-    assert (result["lost"], result["asked"] > 100) == ({}, True), result
 
 
 def test_a_canary_goes_through_its_steps(world: World, served: str, attacked: None) -> None:
