@@ -1,7 +1,12 @@
 """One deployment that is rolled out again and again: how a test asks for it, waits for it, and sees who serves."""
 
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from tests import tools
 from tests.demo.cluster import wait_until
 from tests.e2e.gangs import OUTPUT
 from tests.e2e.load import Result
@@ -9,6 +14,8 @@ from tests.e2e.world import PATIENCE, World
 
 NAME = "net"
 _PACKAGE = {"modelFile": "model.py", "handler": "handler.py", "example": "example.json"}
+_TOLD = r'{.type}{"\t"}{.object.metadata.name}{"\t"}{.object.metadata.labels.lamplighter\.dev/revision}'
+_OVER = ("Succeeded", "Failed")
 
 
 def serve(world: World) -> str:
@@ -63,6 +70,31 @@ def revisions(world: World) -> list[str]:
     """The revisions that have pods."""
     found = world.all("deployments", f"lamplighter.dev/deployment={NAME},lamplighter.dev/revision")
     return [one["metadata"]["labels"]["lamplighter.dev/revision"] for one in found]
+
+
+@contextmanager
+def side_by_side(world: World) -> Iterator[list[set[str]]]:
+    """Which revisions have pods that are not over, after each change of a pod while inside; complete afterwards."""
+    path = f"jsonpath={_TOLD}" + r'{"\t"}{.object.status.phase}{"\n"}'
+    command = [tools.kubectl(), "--kubeconfig", str(tools.kubeconfig("kind")), "-n", world.namespace, "get", "pods"]
+    chosen = ["-l", f"lamplighter.dev/deployment={NAME},lamplighter.dev/revision"]
+    sets: list[set[str]] = []
+    with (
+        tempfile.TemporaryFile("w+") as told,
+        subprocess.Popen([*command, *chosen, "--watch", "--output-watch-events", "-o", path], stdout=told) as watch,
+    ):
+        try:
+            yield sets
+        finally:
+            watch.terminate()
+            watch.wait()
+        told.seek(0)
+        present: dict[str, str] = {}
+        for kind, pod, revision, phase in (line.split() for line in told):
+            present[pod] = revision
+            if kind == "DELETED" or phase in _OVER:
+                del present[pod]
+            sets.append(set(present.values()))
 
 
 def nothing_lost(result: Result) -> None:

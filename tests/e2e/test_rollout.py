@@ -9,7 +9,7 @@ from tests import protocol, tools
 from tests.demo.cluster import forwarded, kubectl, wait_until
 from tests.e2e import operators
 from tests.e2e.load import load
-from tests.e2e.rollouts import NAME, nothing_lost, revise, revisions, settled, state, status
+from tests.e2e.rollouts import NAME, nothing_lost, revise, revisions, settled, side_by_side, state, status
 from tests.e2e.world import PATIENCE, World
 
 STEPS = [{"weight": 20, "hold": "3s"}, {"weight": 50, "pause": True}]
@@ -94,6 +94,19 @@ def test_a_candidate_sees_a_copy_of_the_requests_and_nobody_hears_its_answers(wo
         world.annotate("md", served, skip=new)
         assert settled(world) == new
     nothing_lost(result)
+
+
+def test_a_recreate_never_has_pods_of_both_and_answers_again(world: World, served: str, attacked: None) -> None:
+    with side_by_side(world) as seen, load(world, served) as result:
+        old = revise(world, 205, recreate={})
+        new = settled(world)
+    assert [there for there in seen if new in there and there != {new}] == []
+    assert {old} in seen
+    assert set(result["lost"]) == {"503"}, result
+    with load(world, served) as result:
+        pass
+    nothing_lost(result)
+    assert set(result["by"]) == {new}
 
 
 def test_a_switch_is_previewed_and_undone(world: World, served: str, attacked: None) -> None:
