@@ -66,6 +66,16 @@ def settled(world: World) -> str:
     return name
 
 
+def handled(world: World, **wishes: str) -> None:
+    """Wait until the operator has acted on these annotations."""
+
+    def there() -> bool:
+        echoed = status(world)["lastHandled"]
+        return all(echoed.get(verb) == value for verb, value in wishes.items())
+
+    wait_until(f"{wishes} are handled", there, PATIENCE)
+
+
 def revisions(world: World) -> list[str]:
     """The revisions that have pods."""
     found = world.all("deployments", f"lamplighter.dev/deployment={NAME},lamplighter.dev/revision")
