@@ -7,7 +7,7 @@ from lamplighter.core.naming import ABORT, PROMOTE, RESUME, SKIP, UNDO
 from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Event, Plan
 from lamplighter.deployment import candidate as steps
-from lamplighter.deployment import rollout, torchserve, unready, workload
+from lamplighter.deployment import rollout, split, torchserve, unready, workload
 from lamplighter.deployment.observe import existing, health, router_obstacle, routers_missing
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
@@ -75,13 +75,20 @@ def describe(view: DeploymentView, status: DeploymentStatus, target: Goal, route
         said = f"{counted}, and {missing}{f'. {found.message}' if found else ''}"
         reason = "RouterNotReady" if found else "RollingOut"
         _conclude(view, status, reason=reason, message=said, progressing=True)
-    elif seen.complete and status.router.verified:
+    elif seen.complete and (status.router.verified or _stays_ready(view, status)):
         undone = status.diverted
         said = f"; the spec asks for {undone.instead_of} ({undone.cause})" if undone is not None else ""
         _conclude(view, status, reason="Ready", message=counted + said)
     else:
         said = counted + _awaited(status, seen.complete, routers)
         _conclude(view, status, reason="RollingOut", message=said, progressing=True)
+
+
+def _stays_ready(view: DeploymentView, status: DeploymentStatus) -> bool:
+    """True when it was Ready and asks for the same split: routers have only to forget a revision that went."""
+    before = view.status
+    current = before.state == "Ready" and before.observed_generation == view.snapshot.generation
+    return current and status.router.traffic == split.shares(split.traffic(view, status))
 
 
 def _under_way(

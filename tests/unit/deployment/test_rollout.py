@@ -88,6 +88,15 @@ def test_the_old_revision_goes_when_no_router_sends_to_it_and_the_last_requests_
     assert old not in scene.names("Service")
 
 
+def test_it_stays_ready_while_routers_forget_the_old_revision() -> None:
+    scene, _, new = with_candidate()
+    ready(scene, new).settle()
+    assert scene.told("Ready")[0] == "True"
+    scene.later(5).act()
+    assert (scene.obj["status"].get("retiring"), scene.obj["status"]["router"]["verified"]) == ([], False)
+    assert scene.told("Ready")[0] == "True"
+
+
 def test_a_lost_status_keeps_the_old_revision() -> None:
     scene, old, new = with_candidate()
     ready(scene, new).act(writes=1)
