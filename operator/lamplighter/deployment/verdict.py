@@ -172,8 +172,10 @@ def _conclude(
     status.state = reason
     ready = not progressing and not stalled
     view.summarize(status, ready=ready, progressing=progressing, stalled=stalled, reason=reason, message=message)
-    serving = stable.ready_replicas if stable else 0
-    routed = status.router.ready_replicas > 0 or not status.router.traffic  # before the first time, it goes without
+    asked = [entry for entry in (stable, status.candidate) if entry is not None and entry.weight]
+    serving = sum(entry.ready_replicas for entry in asked)
+    unrouted = stable is not None and not status.router.traffic  # before the first time, it goes without
+    routed = status.router.ready_replicas > 0 or unrouted
     missing = "no router pod is ready" if serving else "no pod is ready to answer"
     set_condition(
         status.conditions,
@@ -184,7 +186,7 @@ def _conclude(
         snapshot.generation,
         view.now,
     )
-    status.ready_replicas = serving
+    status.ready_replicas = stable.ready_replicas if stable else 0
     status.replicas = existing(snapshot, stable.revision) if stable else 0
     if stable is not None:
         status.endpoint = torchserve.endpoint(snapshot.name, snapshot.namespace)

@@ -60,6 +60,17 @@ def test_recreate_stops_the_old_revision_first() -> None:
     assert workloads(over(scene)) == [new]
 
 
+def test_a_recreate_is_available_again_with_its_first_pod_that_answers() -> None:
+    scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}}))
+    old = only(scene)
+    gone(scene.edit(runtime={"workers": 2}).settle(), old).settle()
+    assert scene.told("Available")[:2] == ("False", "NothingServes")
+    (new,) = set(workloads(scene)) - {old}
+    ready(scene, new, 1).settle()
+    assert (stable(scene), scene.obj["status"]["readyReplicas"]) == (old, 0)
+    assert scene.told("Available") == ("True", "Serving", "1 pods answer")
+
+
 def test_recreate_waits_for_the_last_old_pod_unless_its_node_is_lost() -> None:
     scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}}))
     old = only(scene)
