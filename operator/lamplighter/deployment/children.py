@@ -7,7 +7,7 @@ from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.core.naming import CONFIG
 from lamplighter.core.objects import Obj, annotations
 from lamplighter.deployment import course, revision, router, split, workload
-from lamplighter.deployment.observe import crowded, existing
+from lamplighter.deployment.observe import existing, in_the_way
 from lamplighter.deployment.revision import Revision
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
@@ -52,13 +52,13 @@ def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None) -
     way = target.course if target is not None else course.of(view.spec.strategy)
     sizes: dict[str, int] = {}
     if stable is not None:
-        waits = way.alone and not existing(view.snapshot, stable.revision) and crowded(view, stable.revision)
+        waits = way.alone and not existing(view.snapshot, stable.revision) and in_the_way(view, stable.revision)
         sizes[stable.revision] = 0 if waits else view.replicas
     if candidate is None or target is None or candidate.revision != target.revision.name:
         return sizes
     if stable is not None and way.alone and (candidate.weight or not draft.paused):
         sizes[stable.revision] = 0  # to make room
-    if way.alone and crowded(view, candidate.revision):
+    if way.alone and in_the_way(view, candidate.revision):
         return sizes
     carrying = math.ceil(view.replicas * candidate.weight / 100)
     alone = way.alone or stable is None

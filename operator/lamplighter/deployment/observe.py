@@ -56,23 +56,19 @@ def existing(snapshot: Snapshot, revision: str) -> int:
     return int(deployment.get("status", {}).get("replicas", 0)) if deployment else 0
 
 
-def crowded(view: DeploymentView, revision: str) -> bool:
-    """True while a pod of another revision is there, be it on its way out, when its Deployment does not count it."""
-    workloads = view.snapshot.all_owned("Deployment")
-    counted = any(_another(one, revision) and one.get("status", {}).get("replicas") for one in workloads)
-    found = [pod for pod in view.snapshot.all_owned("Pod") if _another(pod, revision) and controller_uid(pod)]
-    return counted or any(not (pods.over(pod) or lost(view, pod)) for pod in found)
+def in_the_way(view: DeploymentView, revision: str) -> list[str]:
+    """The other revisions of which pods are there, told of or not, be they on their way out: there may be no room."""
+    workloads = [one for one in view.snapshot.all_owned("Deployment") if one.get("status", {}).get("replicas")]
+    found = [pod for pod in view.snapshot.all_owned("Pod") if controller_uid(pod)]
+    there = [pod for pod in found if not (pods.over(pod) or lost(view, pod))]
+    names = {labels(obj).get(REVISION, revision) for obj in (*workloads, *there)}  # routers belong to none
+    return sorted(names - {revision})
 
 
 def lost(view: DeploymentView, pod: Obj) -> bool:
     """True for a pod that had all the time it was given to stop, as on a Node that is lost."""
     end = pod["metadata"].get("deletionTimestamp")
     return end is not None and moment(end) + _GRACE < view.now
-
-
-def _another(obj: Obj, revision: str) -> bool:
-    """True for what belongs to another revision; routers belong to none."""
-    return labels(obj).get(REVISION, revision) != revision
 
 
 def _ready(deployment: Obj) -> int:

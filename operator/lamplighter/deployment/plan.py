@@ -6,7 +6,18 @@ from lamplighter.api.deployment import DeploymentStatus, ModelDeployment
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import Obj, Ref, timestamp
 from lamplighter.core.plan import Event, Plan, Snapshot, soonest
-from lamplighter.deployment import children, model, revision, rollout, split, story, unready, verdict, wishes
+from lamplighter.deployment import (
+    children,
+    course,
+    model,
+    revision,
+    rollout,
+    split,
+    story,
+    unready,
+    verdict,
+    wishes,
+)
 from lamplighter.deployment.revision import Revision
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
@@ -85,11 +96,12 @@ def _plan(
     events: tuple[Event, ...],
 ) -> Plan:
     work = children.needed(view, draft, target, routers, newest)
+    told = story.transitions(view.status, draft, alone=course.of(view.spec.strategy).alone)
     return view.plan(
         draft,
         create=(tuple(work.revisions), tuple(work.create)),
         patch=tuple(work.patch),
-        events=(*events, *story.transitions(view.status, draft), *verdict.complaints(view, draft)),
+        events=(*events, *told, *verdict.complaints(view, draft)),
         requeue_after=soonest(*rollout.waits(view, draft, target, routers), unready.wait(view.snapshot, view.now)),
     )
 

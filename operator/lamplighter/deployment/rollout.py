@@ -14,7 +14,7 @@ from lamplighter.deployment import candidate as steps
 from lamplighter.deployment import course, history, revision, split
 from lamplighter.deployment.candidate import Sight
 from lamplighter.deployment.course import AT_ONCE, Course
-from lamplighter.deployment.observe import crowded, health
+from lamplighter.deployment.observe import health, in_the_way
 from lamplighter.deployment.revision import Revision
 from lamplighter.deployment.split import Routers
 from lamplighter.deployment.view import DeploymentView
@@ -127,7 +127,7 @@ def waits(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, ro
     """Seconds until something is due that no watch tells of."""
     found: list[float | None] = []
     unverified = routers.ready > 0 and not draft.router.verified
-    if target is not None and target.course.alone and crowded(view, target.revision.name):
+    if target is not None and target.course.alone and in_the_way(view, target.revision.name):
         found.append(_LOST)
     if draft.candidate is not None and target is not None:
         found.append(steps.waits(draft.candidate, target.course, view.now))
@@ -172,7 +172,7 @@ def _walk(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStatus,
     sight = Sight(view.replicas, entry.ready_replicas, standing, seen, routers.verified)
     if draft.stable is not None and not way.alone:
         return steps.walk(entry, way, sight, view.now, paused=draft.paused)
-    if draft.stable is not None and crowded(view, entry.revision):
+    if draft.stable is not None and in_the_way(view, entry.revision):
         return False  # the old one goes first
     fresh = entry.weight == 100
     entry.weight, entry.progress = 100, way.progress(len(way.steps))

@@ -11,9 +11,12 @@ from lamplighter.core.plan import Event
 from lamplighter.deployment import history
 
 
-def transitions(before: DeploymentStatus, after: DeploymentStatus) -> tuple[Event, ...]:
-    """The Events of what changed. A first revision has nobody to share requests with: of its way there is nothing."""
-    return (*_given_up(before, after), *_candidate(before, after), *_removed(before, after))
+def transitions(before: DeploymentStatus, after: DeploymentStatus, *, alone: bool = False) -> tuple[Event, ...]:
+    """The Events of what changed. A first revision has nobody to share requests with: of its way there is nothing.
+
+    ``alone``: a revision comes up when the one before it has gone.
+    """
+    return (*_given_up(before, after), *_candidate(before, after, alone), *_removed(before, after))
 
 
 def _given_up(before: DeploymentStatus, after: DeploymentStatus) -> Iterator[Event]:
@@ -22,13 +25,14 @@ def _given_up(before: DeploymentStatus, after: DeploymentStatus) -> Iterator[Eve
             yield Event("Normal", "Replaced", f"revision {line.revision} was given up: {line.reason}")
 
 
-def _candidate(before: DeploymentStatus, after: DeploymentStatus) -> Iterator[Event]:
+def _candidate(before: DeploymentStatus, after: DeploymentStatus, alone: bool) -> Iterator[Event]:
     entry, earlier, stable = after.candidate, before.candidate, after.stable
     if entry is None or stable is None:
         return
     fresh = earlier is None or earlier.revision != entry.revision
     if fresh:
-        yield Event("Normal", "RolloutStarted", f"revision {entry.revision} comes up beside {stable.revision}")
+        place = f"after the pods of {stable.revision} have ended" if alone else f"beside {stable.revision}"
+        yield Event("Normal", "RolloutStarted", f"revision {entry.revision} comes up {place}")
     was = (0, 0) if earlier is None or fresh else (earlier.weight, earlier.mirror)
     if (entry.weight, entry.mirror) != was:
         yield Event("Normal", "WeightChanged", f"step {entry.progress}: {_share(entry)}; before, {was[0]} %")

@@ -8,7 +8,7 @@ from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Event, Plan
 from lamplighter.deployment import candidate as steps
 from lamplighter.deployment import rollout, split, torchserve, unready, workload
-from lamplighter.deployment.observe import existing, health, router_obstacle, routers_missing
+from lamplighter.deployment.observe import existing, health, in_the_way, router_obstacle, routers_missing
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
 from lamplighter.deployment.view import DeploymentView
@@ -57,11 +57,11 @@ def describe(view: DeploymentView, status: DeploymentStatus, target: Goal, route
     elif late:
         reason = "ProgressDeadlineExceeded"
         said = f"no progress within spec.strategy.progressDeadline, {view.spec.strategy.progress_deadline}: "
-        said += f"{_where(status, entry)}{counted}{_awaited(status, seen.complete, routers)}"
+        said += f"{_where(status, entry)}{counted}{_awaited(view, status, target, seen.complete, routers)}"
         said += f". {obstacle.message}" if obstacle else ""
         _conclude(view, status, reason=reason, message=said, stalled=True)
     elif entry is not None:
-        _under_way(view, status, target, entry, counted + _awaited(status, seen.complete, routers))
+        _under_way(view, status, target, entry, counted + _awaited(view, status, target, seen.complete, routers))
     elif status.diverted is not None and status.diverted.reason == "Aborted":
         said = f"revision {status.diverted.instead_of} was aborted ({status.diverted.cause}) and {name} serves. Change "
         said += f"the spec, or try it again: {UNDO}: {status.diverted.instead_of}"
@@ -80,7 +80,7 @@ def describe(view: DeploymentView, status: DeploymentStatus, target: Goal, route
         said = f"; the spec asks for {undone.instead_of} ({undone.cause})" if undone is not None else ""
         _conclude(view, status, reason="Ready", message=counted + said)
     else:
-        said = counted + _awaited(status, seen.complete, routers)
+        said = counted + _awaited(view, status, target, seen.complete, routers)
         _conclude(view, status, reason="RollingOut", message=said, progressing=True)
 
 
@@ -119,8 +119,10 @@ def _where(status: DeploymentStatus, entry: CandidateStatus | None) -> str:
     return f"step {entry.progress}, {entry.weight} % of the requests{mirrored} for revision {entry.revision}: "
 
 
-def _awaited(status: DeploymentStatus, complete: bool, routers: Routers) -> str:
+def _awaited(view: DeploymentView, status: DeploymentStatus, target: Goal, complete: bool, routers: Routers) -> str:
     """What is missing beside the pods of the revision."""
+    if target.course.alone and not complete and (left := in_the_way(view, target.revision.name)):
+        return f"; those of revision {' and '.join(left)} have to end first"
     if not routers.ready:
         return f", and no router pod of {routers.wanted}"
     if complete and not status.router.verified:

@@ -52,6 +52,7 @@ def test_recreate_stops_the_old_revision_first() -> None:
     old = only(scene)
     scene.edit(runtime={"workers": 2}).settle()
     assert (size(scene, old), workloads(scene)) == (0, [old])
+    assert scene.told("Ready")[2].endswith(f"those of revision {old.removeprefix('digits-')} have to end first")
     gone(scene, old).settle()
     new = candidate(scene)
     assert new is not None
