@@ -6,7 +6,7 @@ A crash between any two calls leaves a state from which the next reconcile goes 
 import asyncio
 import logging
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lamplighter.core.errors import TerminalError, TransientError
 from lamplighter.core.naming import OWNER_LABEL
@@ -34,8 +34,10 @@ async def execute(plan: Plan, snapshot: Snapshot, api: Api, index: Index, identi
         await _patch(obj, api, index)
     if plan.status is not None:
         await _write_status(plan.status, snapshot, api, index)
-    for event in plan.events:
-        await _tell(event, snapshot, api, identity, now)
+    for place, event in enumerate(plan.events):
+        await _tell(
+            event, snapshot, api, identity, now + timedelta(microseconds=place)
+        )  # whoever sorts them has no more
     for target in plan.delete:
         await api.delete(target)
 

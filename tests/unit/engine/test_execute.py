@@ -226,6 +226,14 @@ def test_an_event_that_cannot_be_sent_stops_nothing() -> None:
     assert api.calls[-1] == ("delete", "Job old")
 
 
+def test_events_of_one_plan_are_in_order_by_their_time() -> None:
+    api = Recorder()
+    carry_out(Plan(events=(Event("Normal", "Undoing", "a"), Event("Normal", "RolloutStarted", "b"))), api)
+    times = [event["eventTime"] for event in api.sent]
+    assert [event["reason"] for event in api.sent] == ["Undoing", "RolloutStarted"]
+    assert times[0] < times[1]
+
+
 @pytest.mark.parametrize("message", ["run 1 started", "ü" * 3000, "😀" * 1000, "x" * 1023 + "ü"], ids=len)
 def test_an_event_is_valid_whatever_it_says(message: str) -> None:
     api = Recorder()
