@@ -1,7 +1,7 @@
 """What serves is never given up for what does not, whatever routers, pods and people do."""
 
-from tests.builders import Scene, a_deployment, a_pod
-from tests.builders.objects import Obj, at
+from tests.builders import Scene, a_deployment
+from tests.builders.objects import Obj
 from tests.builders.routers import router_says, routers_follow, version
 from tests.unit.deployment.scenes import (
     active,
@@ -122,17 +122,6 @@ def test_an_aborted_recreate_makes_room_for_the_old_revision_first() -> None:
     assert (weights(scene), size(scene, old)) == ({old: 100}, 0)
     over(scene)
     assert (workloads(scene), size(scene, old)) == ([old], 4)
-
-
-def test_a_third_revision_in_a_recreate_waits_for_the_pods_of_the_second() -> None:
-    scene, old, second = recreating(3)
-    pod = a_pod(scene.child("Deployment", second)).ready().meta(deletionTimestamp=at(60))
-    scene.settle().having(pod).edit(runtime={"workers": 3}).settle()
-    over(scene)
-    assert workloads(scene) == [old]
-    third = candidate(scene.without("Pod", pod.obj()["metadata"]["name"]).settle()) or ""
-    assert third not in ("", second)
-    assert size(scene, third) == 4
 
 
 def test_a_change_of_strategy_in_the_middle_sends_no_more_to_the_old_revision_than_its_pods_can_take() -> None:

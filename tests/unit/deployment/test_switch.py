@@ -2,7 +2,7 @@
 
 from tests.builders import Scene, a_deployment, a_pod
 from tests.builders.objects import at
-from tests.unit.deployment.scenes import candidate, only, over, ready, serving, stable, weights, workloads
+from tests.unit.deployment.scenes import active, candidate, only, over, ready, serving, stable, weights, workloads
 from tests.unit.deployment.test_canary import rolling, size
 
 BLUE_GREEN = {"blueGreen": {"keep": "300s"}}
@@ -80,6 +80,39 @@ def test_recreate_waits_for_the_last_old_pod_unless_its_node_is_lost() -> None:
     gone(scene, old).settle()
     assert workloads(scene) == [old]
     assert workloads(scene.later(60).settle()) != [old]
+
+
+def test_recreate_waits_for_a_candidate_that_it_replaces() -> None:
+    scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}}))
+    old = only(scene)
+    gone(scene.edit(runtime={"workers": 2}).settle(), old).settle()
+    (broken,) = set(workloads(scene)) - {old}
+    ready(scene, broken, 0).edit(runtime={"workers": 3}).act()
+    assert workloads(scene) == sorted([old, broken])
+    over(gone(scene, broken))
+    assert broken not in workloads(scene)
+    assert size(scene, str(candidate(scene))) == 4
+
+
+def test_recreate_waits_for_pods_of_a_revision_that_nothing_tells_of_any_more() -> None:
+    scene, old, new = rolling(replicas=1)
+    pod = a_pod(scene.child("Deployment", new)).ready().meta(deletionTimestamp=at(30))
+    over(scene.annotate(abort="1").settle())
+    assert workloads(scene) == [old]
+    gone(scene.having(pod).edit(runtime={"workers": 3}, strategy={"recreate": {}}).settle(), old).settle()
+    assert workloads(scene) == [old]
+    scene.without("Pod", pod.obj()["metadata"]["name"]).settle()
+    assert workloads(scene) != [old]
+
+
+def test_recreate_waits_for_a_revision_that_was_kept_warm() -> None:
+    scene, blue, green = rolling(strategy=BLUE_GREEN)
+    ready(scene, green).settle()
+    gone(active(scene, blue, 1).edit(runtime={"workers": 3}, strategy={"recreate": {}}).settle(), green).settle()
+    assert workloads(scene) == sorted([blue, green])
+    over(gone(active(scene, blue, 0), blue))
+    assert blue not in workloads(scene)
+    assert size(scene, str(candidate(scene))) == 4
 
 
 def test_an_old_pod_that_was_evicted_long_ago_holds_no_recreate_up() -> None:
