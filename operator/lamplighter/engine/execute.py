@@ -34,10 +34,8 @@ async def execute(plan: Plan, snapshot: Snapshot, api: Api, index: Index, identi
         await _patch(obj, api, index)
     if plan.status is not None:
         await _write_status(plan.status, snapshot, api, index)
-    for place, event in enumerate(plan.events):
-        await _tell(
-            event, snapshot, api, identity, now + timedelta(microseconds=place)
-        )  # whoever sorts them has no more
+    for place, event in enumerate(plan.events):  # by their times alone people see which came first
+        await _tell(event, snapshot, api, identity, now + timedelta(microseconds=place))
     for target in plan.delete:
         await api.delete(target)
 
