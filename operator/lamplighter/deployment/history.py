@@ -1,7 +1,7 @@
 """The history of a deployment: what served, and what was given up and why. Pure."""
 
 from lamplighter.api.deployment import Change, DeploymentStatus, RevisionStatus
-from lamplighter.core.objects import timestamp
+from lamplighter.core.objects import exact
 from lamplighter.deployment import revision
 from lamplighter.deployment.view import DeploymentView
 
@@ -16,7 +16,7 @@ def remember(view: DeploymentView, draft: DeploymentStatus, entry: RevisionStatu
         sha256=entry.model.sha256,
         outcome=outcome,
         since=entry.since,
-        until=timestamp(view.now),
+        until=exact(view.now),
         reason=reason[:512],
     )
     lines = [line, *draft.history]

@@ -31,7 +31,7 @@ def _candidate(before: DeploymentStatus, after: DeploymentStatus, alone: bool) -
         return
     fresh = earlier is None or earlier.revision != entry.revision
     if fresh:
-        place = f"after the pods of {stable.revision} have ended" if alone else f"beside {stable.revision}"
+        place = "when all other pods have ended" if alone else f"beside {stable.revision}"
         yield Event("Normal", "RolloutStarted", f"revision {entry.revision} comes up {place}")
     was = (0, 0) if earlier is None or fresh else (earlier.weight, earlier.mirror)
     if (entry.weight, entry.mirror) != was:

@@ -6,7 +6,7 @@ A crash between any two calls leaves a state from which the next reconcile goes 
 import asyncio
 import logging
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lamplighter.core.errors import TerminalError, TransientError
 from lamplighter.core.naming import OWNER_LABEL
@@ -16,6 +16,7 @@ from lamplighter.engine.api import Api, ApiError
 from lamplighter.engine.index import Index
 
 CONTROLLER = "lamplighter.dev/operator"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = logging.getLogger(__name__)
 
@@ -112,12 +113,16 @@ async def _write_status(status: Obj, snapshot: Snapshot, api: Api, index: Index)
 
 
 async def _tell(event: Event, snapshot: Snapshot, api: Api, identity: str, now: datetime) -> None:
-    """Send a Kubernetes Event. Nobody's work depends on it: a failure is logged and forgotten."""
+    """Send a Kubernetes Event. Nobody's work depends on it: a failure is logged and forgotten.
+
+    Its name begins with its time: `kubectl describe` shows Events of this API in the order of their names.
+    """
     meta = snapshot.obj["metadata"]
+    unique = f"{(now - _EPOCH) // timedelta(microseconds=1):014x}{uuid.uuid4().hex[:8]}"
     body = {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": f"{snapshot.name}.{uuid.uuid4().hex[:16]}", "namespace": snapshot.namespace},
+        "metadata": {"name": f"{snapshot.name}.{unique}", "namespace": snapshot.namespace},
         "eventTime": now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "type": event.type,
         "reason": event.reason,

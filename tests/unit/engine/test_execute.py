@@ -229,6 +229,8 @@ def test_an_event_that_cannot_be_sent_stops_nothing() -> None:
 def test_events_of_one_plan_are_in_order_by_their_time() -> None:
     api = Recorder()
     carry_out(Plan(events=(Event("Normal", "Undoing", "a"), Event("Normal", "RolloutStarted", "b"))), api)
+    names = [event["metadata"]["name"] for event in api.sent]
+    assert names == sorted(names)  # the order in which `kubectl describe` shows them
     times = [event["eventTime"] for event in api.sent]
     assert [event["reason"] for event in api.sent] == ["Undoing", "RolloutStarted"]
     assert times[0] < times[1]
