@@ -63,7 +63,9 @@ def install_operator(overlay: str = "manifests/overlays/kind") -> None:
 
     The image is put in before anything is applied: where nothing is new, no pod of the operator is replaced.
     """
-    manifests = kubectl("kustomize", str(tools.ROOT / overlay)).replace(_BUILT_LAST, tools.image("operator"))
+    manifests = kubectl("kustomize", str(tools.ROOT / overlay))
+    assert _BUILT_LAST in manifests
+    manifests = manifests.replace(_BUILT_LAST, tools.image("operator"))
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifests)
     kubectl("wait", "--for=condition=Established", "--timeout=180s", *CRDS)
     kubectl("-n", OPERATOR_NAMESPACE, "rollout", "status", OPERATOR, "--timeout=600s")

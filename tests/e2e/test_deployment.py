@@ -93,7 +93,9 @@ def test_a_worker_that_dies_once_shows_its_traceback_until_another_serves(
     world.ready("modeldeployment", "fragile", "Ready", status="True")
     (pod,) = world.all("pods", "lamplighter.dev/deployment=fragile,lamplighter.dev/revision")
     with forwarded(world.namespace, "service/fragile", 80) as address, contextlib.suppress(OSError):
-        urllib.request.urlopen(f"http://{address}/predictions/fragile", b"die", timeout=30).close()
+        headers = {"Content-Type": "application/octet-stream"}
+        request = urllib.request.Request(f"http://{address}/predictions/fragile", b"die", headers)
+        urllib.request.urlopen(request, timeout=30).close()
     found = world.ready("modeldeployment", "fragile", "WorkerDied", status="False")
     assert "KeyError: 'weights'" in found["message"]
     world.kubectl("exec", pod["metadata"]["name"], "-c", "torchserve", "--", "rm", "/tmp/hold")

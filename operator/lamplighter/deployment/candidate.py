@@ -53,6 +53,8 @@ def walk(candidate: CandidateStatus, course: Course, sight: Sight, now: datetime
             break
         if before != (candidate.weight, candidate.mirror) or not _carries(course, candidate, sight):
             break  # what routers do not say now they said before: the hold goes on, and ends when they say it again
+        if candidate.weight != step.weight:
+            break  # the stable revision cannot take its share of this step yet
         candidate.step_since = candidate.step_since or exact(now)
         if candidate.step >= len(course.steps):
             return True

@@ -50,9 +50,13 @@ def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None) -
     """How many pods each revision is to have; one that is going keeps what it has."""
     stable, candidate = draft.stable, draft.candidate
     way = target.course if target is not None else course.of(view.spec.strategy)
-    sizes: dict[str, int] = {}
+    # Where there is no room for two, pods of what is going end at once, whether or not routers can be asked.
+    leaving = draft.retiring if way.alone else []
+    sizes = {one.revision: 0 for one in leaving if existing(view.snapshot, one.revision)}
     if stable is not None:
-        waits = way.alone and not existing(view.snapshot, stable.revision) and in_the_way(view, stable.revision)
+        makes_room = way.alone and (candidate is None or candidate.weight > 0)
+        absent = not existing(view.snapshot, stable.revision)
+        waits = makes_room and absent and in_the_way(view, stable.revision)
         sizes[stable.revision] = 0 if waits else view.replicas
     if candidate is None or target is None or candidate.revision != target.revision.name:
         return sizes
@@ -74,9 +78,11 @@ def _sustain(view: DeploymentView, revised: str, wanted: Revision | None, size: 
     """See to it that a revision has its Service, and its Deployment of this size. ``wanted``: None when forgotten."""
     name = revision.object_name(view.snapshot.name, revised)
     found = view.snapshot.owned("Deployment", name)
-    if found is None and wanted is not None:
+    if found is None:
+        if wanted is None:
+            return
         work.create.append(workload.deployment(view.snapshot, wanted, size, view.options.torchserve_image))
-    elif found is not None and found["spec"].get("replicas") != size:
+    elif found["spec"].get("replicas") != size:
         work.patch.append(workload.scale(found, size))
     if view.snapshot.owned("Service", name) is None:
         work.create.append(router.headless(view.snapshot, revised))

@@ -25,9 +25,9 @@ from lamplighter.deployment.tidy import tidy
 from lamplighter.deployment.view import DeploymentView, Options
 
 
-def reads(snapshot: Snapshot, _: datetime) -> list[Ref]:
+def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
     """What a plan needs beyond the watched children: the training that is followed, and what pods say."""
-    return [*model.references(snapshot.obj), *split.questions(snapshot), *unready.questions(snapshot)]
+    return [*model.references(snapshot.obj), *split.questions(snapshot), *unready.questions(snapshot, now)]
 
 
 def plan(snapshot: Snapshot, now: datetime, options: Options) -> Plan:

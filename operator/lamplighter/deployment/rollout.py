@@ -103,7 +103,7 @@ def rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> Non
     """There is no model to roll out: what serves goes on serving."""
     _count_ready(view, draft)
     _retire(view, draft, routers)
-    if draft.stable is not None and not _indispensable(view, draft, course.of(view.spec.strategy)):
+    if draft.stable is not None and not _indispensable(view, draft, AT_ONCE):
         _drop_candidate(view, draft, "there is no model to roll out any more")
 
 
@@ -127,8 +127,7 @@ def waits(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, ro
     """Seconds until something is due that no watch tells of."""
     found: list[float | None] = []
     unverified = routers.ready > 0 and not draft.router.verified
-    if target is not None and target.course.alone and in_the_way(view, target.revision.name):
-        found.append(_LOST)
+    found.append(_LOST if _makes_room(view, draft, target) else None)
     if draft.candidate is not None and target is not None:
         found.append(steps.waits(draft.candidate, target.course, view.now))
         unverified = unverified or _awaits_routers(view, draft.candidate, target.course)
@@ -142,6 +141,14 @@ def waits(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, ro
     if unverified:
         found.append(_pause(view, draft.router.unverified_since, _SOON))
     return found
+
+
+def _makes_room(view: DeploymentView, draft: DeploymentStatus, target: Goal | None) -> bool:
+    """True where a revision has no pods before those of all others have ended."""
+    if target is not None:
+        return target.course.alone and bool(in_the_way(view, target.revision.name))
+    alone = course.of(view.spec.strategy).alone and draft.stable is not None
+    return alone and bool(in_the_way(view, draft.stable.revision if draft.stable else ""))
 
 
 def _pause(view: DeploymentView, since: str | None, least: float) -> float:
@@ -172,7 +179,8 @@ def _walk(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStatus,
     sight = Sight(view.replicas, entry.ready_replicas, standing, seen, routers.verified)
     if draft.stable is not None and not way.alone:
         return steps.walk(entry, way, sight, view.now, paused=draft.paused)
-    if draft.stable is not None and in_the_way(view, entry.revision):
+    entry.step_since = None
+    if draft.stable is not None and ((draft.paused and not entry.weight) or in_the_way(view, entry.revision)):
         return False  # the old one goes first
     fresh = entry.weight == 100
     entry.weight, entry.progress = 100, way.progress(len(way.steps))

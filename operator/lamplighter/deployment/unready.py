@@ -16,32 +16,36 @@ from lamplighter.deployment.torchserve import CONTAINER
 WORKER_DIED = "WorkerDied"
 _MOST = 4
 """So many pods of a deployment are asked at a time."""
+_FRESH = 3.0
+"""Seconds after which a pod that runs may have something to tell."""
 _SOON, _RARELY = 5.0, 30.0
 """Seconds between two questions: at first, and at most."""
 
 
-def questions(snapshot: Snapshot) -> list[Ref]:
-    """The pods that have to be asked."""
-    found = [pod["metadata"]["name"] for pod, _ in _unready(snapshot)]
+def questions(snapshot: Snapshot, now: datetime) -> list[Ref]:
+    """The pods that have to be asked; one that has just begun to run has nothing to tell."""
+    found = [pod["metadata"]["name"] for pod, since in _unready(snapshot) if _age(since, now) >= _FRESH]
     return [Ref(READINESS, snapshot.namespace, name) for name in found[:_MOST]]
 
 
 def complaint(snapshot: Snapshot, revision: str) -> Failure | None:
-    """What a pod of this revision says is wrong with it; that it loads the model, say, is not."""
+    """A worker of this revision that died, as its pod says. The pod tries the rest again, and says how that ended."""
     for pod, _ in _unready(snapshot):
         said = snapshot.related.get((READINESS, pod["metadata"]["name"]), {})
         message = f"pod {pod['metadata']['name']}: {said.get('message')}"
         if labels(pod)[REVISION] == revision and said.get("reason") == "WorkerFailed":
             return pods.blame(pod, WORKER_DIED, message)
-        if labels(pod)[REVISION] == revision and said.get("reason") == "PredictionFailed":
-            return pods.blame(pod, "PredictionFailed", message)
     return None
 
 
 def wait(snapshot: Snapshot, now: datetime) -> float | None:
     """Seconds until the pods are to be asked again, the longer they take, the later; None when all are ready."""
-    ages = [(now - moment(since)).total_seconds() for _, since in _unready(snapshot)]
+    ages = [_age(since, now) for _, since in _unready(snapshot)]
     return min(max(min(ages) / 4, _SOON), _RARELY) if ages else None
+
+
+def _age(since: str, now: datetime) -> float:
+    return (now - moment(since)).total_seconds()
 
 
 def _unready(snapshot: Snapshot) -> Iterator[tuple[Obj, str]]:

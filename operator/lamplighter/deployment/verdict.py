@@ -63,7 +63,9 @@ def describe(view: DeploymentView, status: DeploymentStatus, target: Goal, route
     elif entry is not None:
         _under_way(view, status, target, entry, counted + _awaited(view, status, target, seen.complete, routers))
     elif status.diverted is not None and status.diverted.reason == "Aborted":
-        said = f"revision {status.diverted.instead_of} was aborted ({status.diverted.cause}) and {name} serves. Change "
+        awaited = "" if seen.complete else f": {counted}{_awaited(view, status, target, seen.complete, routers)}"
+        serves = f"{name} {'serves' if seen.complete else 'is to serve'}{awaited}"
+        said = f"revision {status.diverted.instead_of} was aborted ({status.diverted.cause}) and {serves}. Change "
         said += f"the spec, or try it again: {UNDO}: {status.diverted.instead_of}"
         _conclude(view, status, reason="Aborted", message=said, stalled=True)
     elif seen.complete and not routers.ready:
@@ -174,8 +176,8 @@ def _conclude(
     status.state = reason
     ready = not progressing and not stalled
     view.summarize(status, ready=ready, progressing=progressing, stalled=stalled, reason=reason, message=message)
-    asked = [entry for entry in (stable, status.candidate) if entry is not None and entry.weight]
-    serving = sum(entry.ready_replicas for entry in asked)
+    everything = status.candidate if status.candidate is not None and status.candidate.weight == 100 else stable
+    serving = everything.ready_replicas if everything is not None else 0
     unrouted = stable is not None and not status.router.traffic  # before the first time, it goes without
     routed = status.router.ready_replicas > 0 or unrouted
     missing = "no router pod is ready" if serving else "no pod is ready to answer"

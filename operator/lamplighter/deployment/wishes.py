@@ -124,6 +124,9 @@ def _abort(wish: Wish) -> Event:
     stable = wish.draft.stable
     if wish.candidate is None or stable is None:
         return wish.ignored()
+    if revision.find(wish.view.snapshot, stable.revision) is None:
+        said = f"{ABORT}: revision {stable.revision} is not kept (any more); change the spec instead"
+        return Event("Warning", "NothingToUndo", said)
     wish.go_on()
     wish.divert(stable.revision, history.ABORTED)
     name = wish.candidate.revision

@@ -23,6 +23,7 @@ class PromisedWorld(World):
         self.routers.note()
         if obj["kind"] == "ConfigMap" and verb in ("create", "patch"):
             self._check_split(split_in(obj))
+            self._check_answers(split_in(obj))
         if obj["kind"] == "Deployment" and verb == "patch" and "-router-" not in obj["metadata"]["name"]:
             self._check_size(obj["metadata"]["name"].removeprefix("digits-"), obj["spec"]["replicas"])
         if obj["kind"] == "Deployment" and verb == "delete":
@@ -53,6 +54,14 @@ class PromisedWorld(World):
             else:
                 ready = self._known_pods("readyReplicas").get(revision, 0)
                 assert weight * snapshot.obj["spec"]["replicas"] <= 100 * ready, (weights, ready)
+
+    def _check_answers(self, weights: dict[str, int]) -> None:
+        """Where there is no model to roll out, what answers goes on answering."""
+        status, ready = self.status_of(self._known.obj), self._known_pods("readyReplicas")
+        before = {entry.revision for entry in (status.stable, status.candidate) if entry and entry.weight}
+        modelless = self.life.index.get(Key("ModelTraining", "team", "digits")) is None
+        if status.stable is not None and modelless and before & ready.keys():
+            assert weights.keys() & ready.keys(), (weights, ready)
 
     def _check_size(self, revision: str, size: int) -> None:
         """No revision is made smaller than what the routers may send it, but to make room and as the spec asks."""

@@ -219,6 +219,7 @@ class DeploymentWorld(PromisedWorld):
             assert all(each == weights for each in self.routers.weights())
         if status.stable is not None and status.candidate is None:
             assert weights == {status.stable.revision: 100}
+            assert self._size(status.stable.revision) in (obj["spec"]["replicas"], None)
 
     def _check_rolled_out(self, obj: Obj, status: DeploymentStatus) -> None:
         assert status.state == "Ready"
@@ -233,6 +234,11 @@ class DeploymentWorld(PromisedWorld):
         assert workload["spec"]["replicas"] == obj["spec"]["replicas"] == status.ready_replicas
         kept = self.server.owned("ControllerRevision", obj["metadata"]["uid"])
         assert len(kept) <= obj["spec"]["revisionHistoryLimit"] + 3
+
+    def _size(self, revision: str) -> int | None:
+        """How many pods a revision is to have; None where somebody deleted all that could make it again."""
+        found = self.server.objects.get(("Deployment", f"digits-{revision}"))
+        return found["spec"]["replicas"] if found else None
 
     def routed(self) -> set[str]:
         """Revisions that get requests."""

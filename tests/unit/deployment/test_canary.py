@@ -221,3 +221,19 @@ def test_a_long_pause_is_no_lack_of_progress() -> None:
     ready(scene.later(10000).settle(), new, 0).settle()
     scene.annotate(resume="1").settle()
     assert scene.told("Stalled")[0] == "False"
+
+
+def test_a_step_that_falls_is_not_held_before_the_stable_revision_can_take_its_share() -> None:
+    scene, old, new = rolling({"weight": 50}, {"weight": 10, "hold": "1h"})
+    ready(ready(scene, new), old, 1).settle()
+    assert (weights(scene), step(scene)) == ({old: 50, new: 50}, "2/3")
+    assert scene.told("Ready")[1] == "RollingOut"
+    ready(scene, old).settle()
+    assert (weights(scene), scene.told("Ready")[1]) == ({old: 90, new: 10}, "Holding")
+
+
+def test_nothing_is_called_available_while_the_candidate_alone_has_pods_and_not_everything() -> None:
+    scene, old, new = stepping()
+    ready(scene, old, 0).settle()
+    assert weights(scene) == {old: 80, new: 20}
+    assert scene.told("Available")[:2] == ("False", "NothingServes")

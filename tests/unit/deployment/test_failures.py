@@ -50,9 +50,10 @@ DEAD = "0 of 1 workers are ready; a worker died and is started anew: ZeroDivisio
 def doubtful(scene: Scene, said: Obj | None) -> Scene:
     """The only pod runs, is not ready any more, and says why; None: it says nothing."""
     running = pod(scene).running().obj()
-    assert Ref("ModelReadiness", "team", running["metadata"]["name"]) not in scene.reads
     ready(scene, only(scene), 0).having(running)
-    asked = [place.name for place in scene.reads if place.kind == "ModelReadiness"]
+    place = Ref("ModelReadiness", "team", running["metadata"]["name"])
+    assert place not in scene.reads, "it has just begun to run"
+    asked = [place.name for place in scene.later(10).reads if place.kind == "ModelReadiness"]
     assert asked == [running["metadata"]["name"]]
     scene.related |= {("ModelReadiness", name): said for name in asked if said is not None}
     return scene.settle()
@@ -68,12 +69,12 @@ def test_a_worker_that_died_is_told_of_at_once_with_its_last_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [None, {}, {"reason": "WorkersLoading", "message": "0 of 1 workers"}, {"reason": 7}, {"reason": ["x"]}]
+    "said", [None, {}, {"reason": "PredictionFailed", "message": "a full queue"}, {"reason": 7}, {"reason": ["x"]}]
 )
 def test_a_pod_that_has_nothing_to_complain_of_is_waited_for_and_asked_again(said: Obj | None) -> None:
     scene = doubtful(serving(), said)
     assert scene.told("Ready")[1] == "RollingOut"
-    assert [scene.later(seconds).waits() for seconds in (0, 60, 600)] == [5.0, 15.0, 30.0]
+    assert [scene.later(seconds).waits() for seconds in (0, 60, 600)] == [5.0, 17.5, 30.0]
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])

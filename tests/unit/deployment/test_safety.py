@@ -19,7 +19,6 @@ from tests.unit.deployment.scenes import (
     with_candidate,
     workloads,
 )
-from tests.unit.deployment.test_canary import size
 
 
 def routers(scene: Scene) -> list[str]:
@@ -102,35 +101,6 @@ def test_a_first_revision_that_answers_is_not_taken_away_because_routers_cannot_
     assert stable(scene) is None
     scene.edit(runtime={"workers": 2}).settle()
     assert stable(scene) == served(scene) == first
-
-
-def recreating(count: int) -> tuple[Scene, str, str]:
-    """The old revision made room, and so many of four pods of the new one are ready: the scene and both names."""
-    scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}}))
-    old = only(scene)
-    scene.edit(runtime={"workers": 2}).settle()
-    scene.having({**scene.child("Deployment", old), "status": {"replicas": 0, "observedGeneration": 9}}).settle()
-    new = candidate(scene) or ""
-    return ready(scene, new, count), old, new
-
-
-def test_an_aborted_recreate_makes_room_for_the_old_revision_first() -> None:
-    scene, old, new = recreating(3)
-    scene.settle()
-    assert weights(scene) == {new: 100}
-    scene.annotate(abort="1").settle()
-    assert (weights(scene), size(scene, old)) == ({old: 100}, 0)
-    over(scene)
-    assert (workloads(scene), size(scene, old)) == ([old], 4)
-
-
-def test_a_change_of_strategy_in_the_middle_sends_no_more_to_the_old_revision_than_its_pods_can_take() -> None:
-    scene, old, new = recreating(4)
-    scene.edit(strategy={"canary": {"steps": [{"weight": 20, "pause": True}]}}).settle()
-    assert weights(scene) == {new: 100}
-    assert weights(ready(scene, old, 1).settle()) == {old: 25, new: 75}
-    assert scene.later(1).plan().empty
-    assert weights(ready(scene, old).settle()) == {old: 80, new: 20}
 
 
 def test_the_old_revision_stays_while_a_router_pod_still_counts_a_request() -> None:
