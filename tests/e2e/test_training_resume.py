@@ -22,7 +22,7 @@ def test_the_model_is_the_same_bit_for_bit(world: World) -> None:
     world.train(
         "net",
         nodes=2,
-        args=["--epochs", "40"],
+        args=["--epochs", "6"],
         checkpoint={"every": "500ms"},
         failurePolicy={"maxInfrastructureRestarts": 2 * DEATHS, "backoff": QUICK},
         package=PACKAGE,
