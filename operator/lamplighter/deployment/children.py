@@ -31,7 +31,8 @@ def needed(
     work = Work()
     if newest is not None and revision.find(view.snapshot, newest.name) is None:
         work.revisions.append(revision.freeze(view.snapshot, newest))
-    for name, size in _sizes(view, draft, target).items():
+    follow = draft.router.verified and routers.lingering_follow
+    for name, size in _sizes(view, draft, target, follow).items():
         found = newest if newest is not None and newest.name == name else revision.find(view.snapshot, name)
         _sustain(view, name, found, size, work)
     if draft.stable is not None or draft.candidate is not None:
@@ -46,8 +47,11 @@ def configured(view: DeploymentView, draft: DeploymentStatus) -> list[Obj]:
     return work.patch
 
 
-def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None) -> dict[str, int]:
-    """How many pods each revision is to have; one that is going keeps what it has."""
+def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, follow: bool) -> dict[str, int]:
+    """How many pods each revision is to have; one that is going keeps what it has.
+
+    ``follow``: no router pod, ready or not, may still have another split than the newest.
+    """
     stable, candidate = draft.stable, draft.candidate
     way = target.course if target is not None else course.of(view.spec.strategy)
     # Where there is no room for two, pods of what is going end at once, whether or not routers can be asked.
@@ -68,7 +72,7 @@ def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None) -
     alone = way.alone or stable is None
     size = view.replicas if alone else max(carrying, way.size(candidate.step, view.replicas))
     before = view.snapshot.owned("Deployment", revision.object_name(view.snapshot.name, candidate.revision))
-    if before is not None and not draft.router.verified:
+    if before is not None and not follow:
         size = max(size, before["spec"].get("replicas") or 0)  # some router may still have a higher weight
     sizes[candidate.revision] = size
     return sizes

@@ -37,6 +37,7 @@ class PromisedWorld(World):
             assert after.stable is not None or before.stable is None, (
                 "there was a stable revision, and now there is none"
             )
+            self._check_share(after)
 
     def _check_split(self, weights: dict[str, int]) -> None:
         """The weights are all of it, and none rises above what the operator knows to be ready."""
@@ -54,6 +55,15 @@ class PromisedWorld(World):
             else:
                 ready = self._known_pods("readyReplicas").get(revision, 0)
                 assert weight * snapshot.obj["spec"]["replicas"] <= 100 * ready, (weights, ready)
+
+    def _check_share(self, status: DeploymentStatus) -> None:
+        """A candidate has no more than its ready pods can take, but where the stable revision has none at all."""
+        spec, entry, ready = self._known.obj["spec"], status.candidate, self._known_pods("readyReplicas")
+        if entry is None or status.stable is None or status.stable.revision not in ready:
+            return
+        if "recreate" not in spec.get("strategy", {}):
+            assert entry.weight * spec["replicas"] <= 100 * ready.get(entry.revision, 0), (entry, ready)
+            assert not entry.mirror or not spec["replicas"] or entry.revision in ready, (entry, ready)
 
     def _check_answers(self, weights: dict[str, int]) -> None:
         """Where there is no model to roll out, what answers goes on answering."""

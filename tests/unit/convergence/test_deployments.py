@@ -17,6 +17,7 @@ STRATEGIES: list[Obj] = [
     {},
     {"canary": {"steps": [{"weight": 20, "hold": "10s"}, {"weight": 50}]}},
     {"canary": {"steps": [{"weight": 0, "mirror": 50, "hold": "5s"}, {"weight": 30, "pause": True}]}},
+    {"canary": {"steps": [{"weight": 100}, {"weight": 30, "hold": "5s"}]}},
     {"blueGreen": {"keep": "30s"}},
     {"blueGreen": {"autoPromote": False, "keep": "0s"}},
     {"recreate": {}},

@@ -2,7 +2,7 @@
 
 from tests.builders import Scene, a_deployment
 from tests.builders.objects import Obj
-from tests.builders.routers import router_says, routers_follow, version
+from tests.builders.routers import ready_pods, router_says, routers_follow, version
 from tests.unit.deployment.scenes import (
     active,
     candidate,
@@ -19,6 +19,7 @@ from tests.unit.deployment.scenes import (
     with_candidate,
     workloads,
 )
+from tests.unit.deployment.test_canary import rolling, size
 
 
 def routers(scene: Scene) -> list[str]:
@@ -31,18 +32,75 @@ def unready(pod: Obj) -> Obj:
     return {**pod, "status": {**pod["status"], "conditions": [{"type": "Ready", "status": "False"}]}}
 
 
-def test_the_old_revision_stays_while_a_router_pod_that_is_not_ready_may_send_to_it() -> None:
-    scene, old, new = with_candidate()
-    ready(scene, new).settle()
+def one_lingers(scene: Scene) -> str:
+    """A router pod of two is not ready any more, runs on with an old split, and everybody knows it: its name."""
     name = routers(scene)[0]
     scene.having(unready(scene.child("Pod", name)))
     scene.related["RouterReading", name] = router_says("00000000", {})
-    scene.cluster = lambda _: None
+    other = next(each for each in routers(scene) if each != name)
+
+    def follow(scene: Scene) -> None:
+        scene.related["RouterReading", other] = router_says(version(scene), ready_pods(scene))
+
+    scene.cluster = follow
+    (deployment,) = (each for each in scene.names("Deployment") if "-router-" in each)
+    scene.children["Deployment", deployment]["status"] = {"readyReplicas": 1}
+    return name
+
+
+def test_a_candidate_keeps_its_pods_while_a_router_pod_that_is_not_ready_may_send_it_more() -> None:
+    scene, old, new = rolling({"weight": 100}, {"weight": 25, "pause": True})
+    ready(scene, new)
+    name = one_lingers(scene)
+    scene.settle()
+    assert (weights(scene), size(scene, new)) == ({old: 75, new: 25}, 4)
+    assert size(scene.without("Pod", name).later(1).settle(), new) == 1
+
+
+def test_a_weight_waits_for_routers_that_do_not_see_the_pods_yet() -> None:
+    scene, old, new = rolling({"weight": 50})
+    scene.cluster = lambda scene: scene.related.update(
+        {("RouterReading", name): router_says(version(scene), {}) for name in routers(scene)}
+    )
+    assert weights(ready(scene, new).settle()) == {old: 100}
+
+
+def test_a_weight_waits_for_a_router_pod_that_is_counted_and_not_known() -> None:
+    scene, old, new = rolling({"weight": 50})
+    (deployment,) = (each for each in scene.names("Deployment") if "-router-" in each)
+    follow = scene.cluster
+
+    def count(scene: Scene) -> None:
+        follow(scene)
+        scene.children["Deployment", deployment]["status"]["readyReplicas"] = 3
+
+    scene.cluster = count
+    assert weights(ready(scene, new).settle()) == {old: 100}
+
+
+def test_every_router_pod_is_told_to_look_at_once_when_the_split_changes() -> None:
+    scene, _, new = rolling({"weight": 50})
+    before = version(scene)
+    ready(scene, new).settle()
+    assert version(scene) != before
+    told = {scene.child("Pod", name)["metadata"]["annotations"]["lamplighter.dev/config"] for name in routers(scene)}
+    assert told == {version(scene)}
+
+
+def test_an_abort_leaves_the_candidate_its_share_while_the_stable_revision_has_no_pod() -> None:
+    scene, old, new = rolling({"weight": 50, "pause": True})
+    ready(scene, new).settle()
+    ready(scene, old, 0).settle().annotate(abort="1").settle()
+    assert weights(scene) == {old: 50, new: 50}
+    assert weights(ready(scene, old, 1).settle()) == {old: 100}
+
+
+def test_the_old_revision_stays_while_a_router_pod_that_is_not_ready_may_send_to_it() -> None:
+    scene, old, new = with_candidate()
+    ready(scene, new).settle()
+    name = one_lingers(scene)
     assert old in workloads(scene.later(60).settle())
     scene.without("Pod", name)
-    scene.children["Deployment", next(n for n in scene.names("Deployment") if "-router-" in n)]["status"] = {
-        "readyReplicas": 1
-    }
     assert workloads(scene.settle()) == [new]
 
 
