@@ -1,10 +1,13 @@
 """Every way in which a revision follows another, under load and under SIGKILLs of the operator: no request is lost."""
 
 import json
-from collections import Counter
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
+import pytest
 from tests import protocol, tools
 from tests.demo.cluster import forwarded, kubectl, wait_until
 from tests.e2e import operators
@@ -54,22 +57,48 @@ def test_the_split_is_what_was_asked_for(world: World, served: str) -> None:
     assert [event for event in ("RolloutStarted", "WeightChanged", "Waiting") if event not in story] == []
 
 
-def test_grpc_is_split_too(world: World, served: str, tmp_path: Path) -> None:
-    told = status(world)
+@pytest.fixture
+def predict(world: World, served: str, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Predicts once over gRPC: gives the revision that answered."""
     body = json.dumps({"instances": [[0.0] * 64]}).encode()
-    answered: Counter[str] = Counter()
-    with protocol.stubs(tools.image("torchserve"), tmp_path) as modules:
+    with (
+        protocol.stubs(tools.image("torchserve"), tmp_path) as modules,
+        forwarded(world.namespace, f"service/{served}", 7070) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
         request = modules["inference_pb2"].PredictionsRequest(model_name=served, input={"body": body})
-        with (
-            forwarded(world.namespace, f"service/{served}", 7070) as address,
-            grpc.insecure_channel(address) as channel,
-        ):
-            stub = modules["inference_pb2_grpc"].InferenceAPIsServiceStub(channel)
-            for _ in range(100):
-                answer, call = stub.Predictions.with_call(request, timeout=30)
-                assert "predictions" in json.loads(answer.prediction)
-                answered[dict(call.initial_metadata())["x-lamplighter-revision"]] += 1
-    assert set(answered) == {told["stable"]["revision"], told["candidate"]["revision"]}
+        stub = modules["inference_pb2_grpc"].InferenceAPIsServiceStub(channel)
+
+        def predict() -> str:
+            answer, call = stub.Predictions.with_call(request, timeout=30)
+            assert "predictions" in json.loads(answer.prediction)
+            return str(dict(call.initial_metadata())["x-lamplighter-revision"])
+
+        yield predict
+
+
+def test_grpc_is_split_too(world: World, predict: Callable[[], str]) -> None:
+    told = status(world)
+    assert {predict() for _ in range(100)} == {told["stable"]["revision"], told["candidate"]["revision"]}
+
+
+def test_no_grpc_call_is_lost_while_a_candidate_gives_way_to_another(world: World, predict: Callable[[], str]) -> None:
+    done = threading.Event()
+
+    def ask() -> set[str]:
+        answered = set()
+        while not done.is_set():
+            answered.add(predict())
+        return answered
+
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(ask) for _ in range(4)]
+        try:
+            old = revise(world, 222, canary={"steps": [{"weight": 30, "pause": True}]})
+            new = state(world, "Paused")["candidate"]["revision"]
+        finally:
+            done.set()
+    assert set().union(*(each.result() for each in asking)) >= {old, new}
 
 
 def test_an_abort_loses_nothing_and_stays(world: World, served: str, attacked: None) -> None:
@@ -83,7 +112,9 @@ def test_an_abort_loses_nothing_and_stays(world: World, served: str, attacked: N
     assert aborted["lastHandled"]["abort"] == before["candidate"]["revision"]
 
 
-def test_a_candidate_sees_a_copy_of_the_requests_and_nobody_hears_its_answers(world: World, served: str) -> None:
+def test_a_candidate_sees_a_copy_of_the_requests_and_nobody_hears_its_answers(
+    world: World, served: str, attacked: None
+) -> None:
     old = revise(world, 204, canary={"steps": [{"weight": 0, "mirror": 100, "pause": True}, {"weight": 50}]})
     new = state(world, "Paused")["candidate"]["revision"]
     with load(world, served) as result:

@@ -74,3 +74,34 @@ def test_a_canary_that_took_over_is_undone_without_steps(world: World, served: s
     nothing_lost(result)
     undone = status(world)["diverted"]
     assert (undone["revision"], undone["insteadOf"], undone["reason"]) == (old, new, "Undone")
+
+
+def test_a_switch_comes_by_itself_and_is_undone_by_name(world: World, served: str, attacked: None) -> None:
+    with load(world, served) as result:
+        blue = revise(world, 306, blueGreen={"keep": "0s"})
+        green = settled(world)
+        assert green != blue
+        world.annotate("md", served, undo=blue)
+        wait_until("blue serves", lambda: status(world)["stable"]["revision"] == blue, PATIENCE)
+        assert settled(world) == blue
+    nothing_lost(result)
+    assert set(result["by"]) == {blue, green}
+
+
+def test_a_candidate_gives_way_when_the_spec_is_taken_back_and_when_it_is_undone_in_the_middle(
+    world: World, served: str, attacked: None
+) -> None:
+    with load(world, served) as result:
+        revise(world, 307, canary={"steps": [HALF]})
+        world.annotate("md", served, promote=state(world, "Paused")["candidate"]["revision"])
+        first = settled(world)
+        world.patch("modeldeployment", served, runtime={"jobQueueSize": 308})
+        state(world, "Paused")
+        world.patch("modeldeployment", served, runtime={"jobQueueSize": 307})
+        assert settled(world) == first
+        world.patch("modeldeployment", served, runtime={"jobQueueSize": 309})
+        state(world, "Paused")
+        world.annotate("md", served, undo="in the middle")
+        handled(world, undo="in the middle")
+        assert settled(world) == first
+    nothing_lost(result)

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
@@ -39,6 +40,15 @@ def test_every_worker_is_warm_before_the_first_request(served: Container) -> Non
     answers += together
     assert len({answer["pid"] for answer in answers}) == 2
     assert min(answer["earlier"] for answer in answers) >= WARMUP
+
+
+def test_requests_are_answered_together_and_those_beyond_the_queue_are_refused(starter: Start) -> None:
+    batching = starter(ECHO, "{}", {"cpu": "1"}, batch_size=2, max_batch_delay="2s", job_queue_size=4).until_ready()
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: batching.predict(sleep=1), range(20)))
+    assert {status for status, _ in answers} == {200, 503}
+    assert 2 in {answer["together"] for status, answer in answers if status == 200}
+    assert batching.predict()[0] == 200
 
 
 def test_workers_and_threads_follow_the_processors(served: Container) -> None:
