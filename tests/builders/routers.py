@@ -65,6 +65,11 @@ def split_in(config_map: Obj) -> dict[str, int]:
     return {entry["name"].removeprefix("rest-"): entry["weight"] for entry in last}
 
 
+def frame_in(config_map: Obj) -> list[Any]:
+    """The clusters and listeners of a configuration, whatever their version."""
+    return [json.loads(config_map["data"][file])["resources"] for file in ("cds.json", "lds.json")]
+
+
 def ready_pods(scene: "Scene") -> dict[str, int]:
     """How many pods of each revision are ready."""
     return {

@@ -176,7 +176,8 @@ def deadline_left(view: DeploymentView, draft: DeploymentStatus) -> float | None
 def _walk(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStatus, way: Course, routers: Routers) -> bool:
     standing = draft.stable.ready_replicas if draft.stable is not None else 0
     seen = routers.healthy(entry.revision)
-    sight = Sight(view.replicas, entry.ready_replicas, standing, seen, routers.verified)
+    verified = routers.verified and split.frame(view, draft) == split.frame(view, view.status)
+    sight = Sight(view.replicas, entry.ready_replicas, standing, seen, verified)
     if draft.stable is not None and not way.alone:
         return steps.walk(entry, way, sight, view.now, paused=draft.paused)
     entry.step_since = None

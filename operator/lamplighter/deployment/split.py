@@ -86,6 +86,15 @@ def traffic(view: DeploymentView, status: DeploymentStatus) -> Traffic:
     )
 
 
+def frame(view: DeploymentView, status: DeploymentStatus) -> tuple[tuple[Backend, ...], str | None, Options]:
+    """What a router's clusters and listeners follow from. It reads them and the shares one after the other.
+
+    So no share rises together with another frame: should a router refuse that, requests must not shift.
+    """
+    wanted = traffic(view, status)
+    return wanted.backends, wanted.preview, options(view, status)
+
+
 def options(view: DeploymentView, status: DeploymentStatus) -> Options:
     """How requests are forwarded, by the spec and by what the revisions allow themselves."""
     entries = [entry for entry in (status.stable, status.candidate, *status.retiring) if entry is not None]

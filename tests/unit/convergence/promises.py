@@ -1,7 +1,7 @@
 """What is true of a deployment at any moment, told by what the operator writes."""
 
 from tests.builders.objects import Obj
-from tests.builders.routers import split_in
+from tests.builders.routers import frame_in, split_in
 from tests.unit.convergence.routers import Routers
 from tests.unit.convergence.world import World
 
@@ -24,6 +24,7 @@ class PromisedWorld(World):
         if obj["kind"] == "ConfigMap" and verb in ("create", "patch"):
             self._check_split(split_in(obj))
             self._check_answers(split_in(obj))
+            self._check_frame(obj)
         if obj["kind"] == "Deployment" and verb == "patch" and "-router-" not in obj["metadata"]["name"]:
             self._check_size(obj["metadata"]["name"].removeprefix("digits-"), obj["spec"]["replicas"])
         if obj["kind"] == "Deployment" and verb == "delete":
@@ -55,6 +56,18 @@ class PromisedWorld(World):
             else:
                 ready = self._known_pods("readyReplicas").get(revision, 0)
                 assert weight * snapshot.obj["spec"]["replicas"] <= 100 * ready, (weights, ready)
+
+    def _check_frame(self, config_map: Obj) -> None:
+        """A share rises only beside clusters and listeners that routers have: should they refuse others, none does."""
+        before = self.server.objects.get(("ConfigMap", config_map["metadata"]["name"]))
+        spec, stable = self._known.obj["spec"], self.status_of(self._known.obj).stable
+        if before is None or stable is None or frame_in(before) == frame_in(config_map):
+            return
+        if "recreate" in spec.get("strategy", {}):
+            return  # nothing serves that requests could shift from
+        had = split_in(before)
+        for revision, weight in split_in(config_map).items():
+            assert revision == stable.revision or weight <= had.get(revision, 0), (revision, had, weight)
 
     def _check_share(self, status: DeploymentStatus) -> None:
         """A candidate has no more than its ready pods can take, but where the stable revision has none at all."""

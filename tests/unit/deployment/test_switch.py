@@ -1,6 +1,10 @@
 """Blue-green: a switch with a preview before and a warm way back after it."""
 
-from tests.unit.deployment.scenes import ready, stable, weights, workloads
+from itertools import pairwise
+
+from tests.builders import Scene
+from tests.builders.routers import frame_in, version
+from tests.unit.deployment.scenes import over, ready, stable, stuck, weights, workloads
 from tests.unit.deployment.test_canary import rolling, size
 
 BLUE_GREEN = {"blueGreen": {"keep": "300s"}}
@@ -36,3 +40,27 @@ def test_an_undo_while_the_old_one_is_warm_needs_no_new_pod() -> None:
     ready(scene, green).settle()
     scene.annotate(undo="now").settle()
     assert (weights(scene), stable(scene)) == ({blue: 100}, blue)
+
+
+def test_a_switch_waits_until_routers_have_the_listener_that_shows_what_is_switched_to() -> None:
+    scene, _, green = rolling(strategy=BLUE_GREEN)
+    seen, follow = [], scene.cluster
+
+    def watched(scene: Scene) -> None:
+        follow(scene)
+        seen.append((frame_in(scene.child("ConfigMap", "digits-router")), weights(scene)))
+
+    scene.cluster = watched
+    ready(scene, green).settle()
+    assert weights(scene) == {green: 100}
+    both = [(old, new) for old, new in pairwise(seen) if old[0] != new[0] and old[1] != new[1]]
+    assert both == []
+
+
+def test_nothing_shifts_when_routers_refuse_the_listeners_of_a_switch() -> None:
+    scene, blue, green = rolling(strategy=BLUE_GREEN)
+    before = version(scene)
+    assert before is not None
+    stuck(ready(scene, green), before).settle()
+    assert version(scene) != before
+    assert (weights(over(scene)), stable(scene)) == ({blue: 100}, blue)
