@@ -90,8 +90,17 @@ def _sustain(view: DeploymentView, revised: str, wanted: Revision | None, size: 
         work.patch.append(workload.scale(found, size))
     if view.snapshot.owned("Service", name) is None:
         work.create.append(router.headless(view.snapshot, revised))
-    if view.replicas > 1 and view.snapshot.owned("PodDisruptionBudget", name) is None:
+    if view.replicas > 1 and _budgetless(view, found, name):
         work.create.append(workload.disruption_budget(view.snapshot, revised))
+
+
+def _budgetless(view: DeploymentView, workload: Obj | None, name: str) -> bool:
+    """True when a Deployment has ready pods and nothing limits how many are evicted.
+
+    Until then there is nothing to keep, and with each pod that comes up the cluster would count the budget anew.
+    """
+    some_ready = workload is not None and bool(workload.get("status", {}).get("readyReplicas"))
+    return some_ready and view.snapshot.owned("PodDisruptionBudget", name) is None
 
 
 def _route(view: DeploymentView, draft: DeploymentStatus, routers: Routers, work: Work) -> None:
@@ -122,7 +131,7 @@ def _stand(view: DeploymentView, draft: DeploymentStatus, work: Work) -> None:
     elif found["spec"].get("replicas") != spec.replicas:
         work.patch.append(workload.scale(found, spec.replicas))
     budget = router.disruption_budget(view.snapshot)
-    if spec.replicas > 1 and view.snapshot.owned("PodDisruptionBudget", budget["metadata"]["name"]) is None:
+    if spec.replicas > 1 and _budgetless(view, found, budget["metadata"]["name"]):
         work.create.append(budget)
 
 

@@ -63,7 +63,7 @@ class PromisedWorld(World):
         spec, stable = self._known.obj["spec"], self.status_of(self._known.obj).stable
         if before is None or stable is None or frame_in(before) == frame_in(config_map):
             return
-        if "recreate" in spec.get("strategy", {}):
+        if "recreate" in spec.get("strategy", {}) or not spec["replicas"]:
             return  # nothing serves that requests could shift from
         had = split_in(before)
         for revision, weight in split_in(config_map).items():

@@ -16,7 +16,7 @@ from tests.unit.deployment.scenes import (
     workloads,
 )
 
-ALL = ["ConfigMap", "Deployment", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "Service"]
+ALL = ["ConfigMap", "Deployment", "Deployment", "NetworkPolicy", "Service", "Service"]
 """What a first revision of one pod gets: a Deployment and a Service of its own, and what the router has."""
 
 
@@ -169,7 +169,6 @@ def test_a_first_revision_that_never_came_up_makes_room_for_its_correction() -> 
     assert [(ref.kind, ref.name) for ref in scene.act().delete] == [
         ("Deployment", broken),
         ("Service", broken),
-        ("PodDisruptionBudget", broken),
     ]
     scene.settle()
     assert served(scene) == candidate(scene) == only(scene) != broken
@@ -203,6 +202,13 @@ def test_an_only_pod_has_no_budget_that_could_protect_it() -> None:
     scene = serving(a_deployment().spec(router={"replicas": 1}))
     assert scene.names("PodDisruptionBudget") == []
     scene.edit(replicas=2, router={"replicas": 2}).settle()
+    assert scene.names("PodDisruptionBudget") == [only(scene), "digits-router"]
+
+
+def test_a_budget_comes_with_the_first_ready_pod() -> None:
+    scene = coming_up(a_deployment().replicas(2))
+    assert scene.names("PodDisruptionBudget") == ["digits-router"]
+    ready(scene, only(scene), 1).settle()
     assert scene.names("PodDisruptionBudget") == [only(scene), "digits-router"]
 
 
