@@ -17,11 +17,12 @@ def free_port() -> int:
 class Pod:
     """Answers like a pod of a revision: REST, and /ready on the health port.
 
-    It remembers what it was ``asked``, and how many bytes it ``received`` each time.
+    It remembers what it was ``asked``, and how many bytes it ``received`` each time. ``resets``: then it drops the
+    connection instead of an answer.
     """
 
     def __init__(self, address: str, ports: dict[int, int]) -> None:
-        self.address, self.ready, self.status = address, True, 200
+        self.address, self.ready, self.status, self.resets = address, True, 200, False
         self.asked: list[web.Request] = []
         self.received: list[int] = []
         self.gate = asyncio.Event()
@@ -49,6 +50,8 @@ class Pod:
         body = await request.read()
         self.received.append(len(body))
         await self.gate.wait()
+        if self.resets and request.transport is not None:
+            request.transport.abort()
         return web.Response(status=self.status, body=body or b"prediction", headers={"x-pod": self.address})
 
     async def _health(self, request: web.Request) -> web.Response:

@@ -32,6 +32,15 @@ async def test_a_request_that_reached_nobody_is_tried_on_another_pod(world: Worl
     assert len(pods[1].asked) == 10
 
 
+async def test_a_request_that_a_pod_has_seen_is_never_sent_again(world: World) -> None:
+    pods = [await world.pod(A) for _ in range(3)]
+    router = await world.router(only(A))
+    for pod in pods:
+        pod.resets = True
+    assert [(await world.get(router)).status for _ in range(10)] == [503] * 10
+    assert sum(len(pod.asked) for pod in pods) == 10
+
+
 async def test_a_pod_that_drains_is_left_and_loses_nothing(world: World) -> None:
     pods = [await world.pod(A) for _ in range(2)]
     router = await world.router(only(A))
