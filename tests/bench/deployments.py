@@ -144,6 +144,7 @@ def _promoted(obj: Obj) -> str | None:
 
 
 AIMS = (
+    figures.Aim(("deployments_1000", "first_child_p50_ms"), 6),
     figures.Aim(("deployments_1000", "ready_s"), 44),
     figures.Aim(("deployments_1000", "promoted_200_s"), 18),
     figures.Aim(("deployments_1000", "rss_mib"), 200),

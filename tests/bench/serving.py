@@ -84,8 +84,9 @@ def _split_error(world: World, requests: int) -> dict[str, Any]:
         wait_until("enough requests", lambda: result.asked_by_now() >= requests, PATIENCE + 3 * requests / RATE)
     world.annotate("md", NAME, promote=name)
     _settle(world)
-    bound = 2.576 * (0.2 * 0.8 / result["asked"]) ** 0.5
-    return {"error": round(abs(result.share(name) - 0.2), 4), "chance": round(bound, 4), "requests": result["asked"]}
+    chance, error = 2.576 * (0.2 * 0.8 / result["asked"]) ** 0.5, abs(result.share(name) - 0.2)
+    told = {"error": round(error, 4), "chance": round(chance, 4), "of_chance": rounded(error / chance)}
+    return told | {"requests": result["asked"]}
 
 
 def _shift_s(world: World) -> dict[str, float]:
@@ -252,5 +253,7 @@ def _in_force(obj: Obj) -> str | None:
 AIMS = (
     Aim(("serving", "router", "p50_overhead_ms"), 1),
     Aim(("serving", "router", "throughput_ratio"), 0.9, at_least=True),
+    Aim(("serving", "split_error", "of_chance"), 1),
+    Aim(("serving", "shift_s", "max"), 2),
     *(Aim(("serving", "lost", name, "lost"), 0) for name in _TRANSITIONS),
 )
