@@ -12,6 +12,8 @@ from lamplighter.core.objects import Obj, condition
 
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_UNSEEN = frozenset({"Unknown", "ContainerStatusUnknown"})
+"""What containerd and the kubelet say of a container that was gone when they came back: with exit code 255 or 137."""
 KILLED = frozenset({137, 143})
 """Exit codes of SIGKILL and SIGTERM: nobody's own doing."""
 _ECHOES = frozenset({"PeerLost", "Terminated"})
@@ -166,6 +168,10 @@ def _ended(pod: Obj, container: str, end: Obj) -> Failure:
         return blame(
             pod, "ContainerCannotRun", f"{what}: {said.message or 'its command could not be started'}", code=code
         )
+    if end.get("reason") in _UNSEEN and said.reason is None:
+        unseen = "while its Node or the container runtime was restarted, and nobody saw how"
+        words = f"container {container} of pod {_name(pod)} ended {unseen}"
+        return blame(pod, "ContainerStatusUnknown", words, code=code, log=said.data.get("tail"))
     words = f"{what}: {said.message or 'no last words'}"
     lost = said.reason is None and any(_PEER_LOST.search(line) for line in (end.get("message") or "").splitlines())
     return blame(pod, said.reason or ("PeerLost" if lost else "UserError"), words, code=code, log=said.data.get("tail"))

@@ -20,6 +20,7 @@ _CAUSES = {
     "Terminated": Cause.INFRASTRUCTURE,
     "MasterUnreachable": Cause.INFRASTRUCTURE,
     "StoreFailed": Cause.INFRASTRUCTURE,
+    "ContainerStatusUnknown": Cause.INFRASTRUCTURE,
     "UnexpectedAdmissionError": Cause.HARDWARE,
 }
 _DISRUPTIONS = {

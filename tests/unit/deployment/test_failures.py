@@ -107,6 +107,13 @@ def test_pods_that_the_api_server_refuses_stall_with_its_sentence() -> None:
     assert scene.told("Stalled")[2].endswith(said)
 
 
+def test_a_node_that_was_restarted_is_told_of_and_waited_for() -> None:
+    scene = serving()
+    ready(scene, only(scene), 0).having(pod(scene).failed(255, reason="Unknown").status(phase="Running")).settle()
+    assert scene.state == "ContainerStatusUnknown"
+    assert scene.told("Stalled")[0] == "False"
+
+
 def test_out_of_memory_stalls_with_advice() -> None:
     scene = coming_up()
     scene.having(pod(scene).oom_killed()).settle()

@@ -126,6 +126,14 @@ def test_a_taint_of_a_node_that_does_not_answer_is_a_lost_node() -> None:
     assert verdict(scene.run["lastFailure"]) == ("Infrastructure", "NodeLost")
 
 
+@pytest.mark.parametrize(("code", "reason"), [(255, "Unknown"), (137, "ContainerStatusUnknown")])
+def test_a_container_whose_end_nobody_saw_is_its_nodes_doing(code: int, reason: str) -> None:
+    failure = ended(pod(0).failed(code, "epoch 3\nloss 0.2", reason=reason), pod(1).running())
+    assert verdict(failure) == ("Infrastructure", "ContainerStatusUnknown")
+    assert "Node or the container runtime was restarted" in failure["message"]
+    assert failure["log"] == ["epoch 3", "loss 0.2"]
+
+
 def test_a_disruption_ends_the_attempt_before_its_pod_has_ended() -> None:
     scene = running().having(pod().running().disrupted("PreemptionByScheduler"))
     scene.act()
