@@ -75,8 +75,8 @@ def advance(view: DeploymentView, draft: DeploymentStatus, target: Goal, routers
         return ()
     current, events = draft.candidate, []
     if current is None or current.revision != name:
-        if stable is None and current is not None and current.ready_replicas:
-            events.append(_promote(view, draft, current))  # it answers, whether or not the routers could be asked
+        if current is not None and _answers_alone(view, draft, current, target.course):
+            events.append(_promote(view, draft, current))  # whether or not the routers could be asked
         _drop_candidate(view, draft, f"revision {name} is wanted now")
         if len(draft.retiring) >= _MOST_RETIRING:
             return tuple(events)
@@ -97,6 +97,13 @@ def _indispensable(view: DeploymentView, draft: DeploymentStatus, way: Course) -
     stable, entry = draft.stable, draft.candidate
     alone = stable is not None and not stable.ready_replicas and view.replicas > 0
     return alone and not way.alone and entry is not None and bool(entry.weight and entry.ready_replicas)
+
+
+def _answers_alone(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStatus, way: Course) -> bool:
+    """True for a candidate that gets every request, and answers: whatever comes after it comes in its place."""
+    if draft.stable is None:
+        return entry.ready_replicas > 0
+    return entry.weight == 100 and _indispensable(view, draft, way)
 
 
 def rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:

@@ -79,11 +79,12 @@ class PromisedWorld(World):
             assert not entry.mirror or not spec["replicas"] or entry.revision in ready, (entry, ready)
 
     def _check_answers(self, weights: dict[str, int]) -> None:
-        """Where there is no model to roll out, what answers goes on answering."""
+        """What answers everything goes on answering; without a model to roll out, so does what answers a part."""
         status, ready = self.status_of(self._known.obj), self._known_pods("readyReplicas")
-        before = {entry.revision for entry in (status.stable, status.candidate) if entry and entry.weight}
         modelless = self.life.index.get(Key("ModelTraining", "team", "digits")) is None
-        if status.stable is not None and modelless and before & ready.keys():
+        least, spec = 1 if modelless else 100, self._known.obj["spec"]
+        before = {entry.revision for entry in (status.stable, status.candidate) if entry and entry.weight >= least}
+        if status.stable is not None and "recreate" not in spec.get("strategy", {}) and before & ready.keys():
             assert weights.keys() & ready.keys(), (weights, ready)
 
     def _check_size(self, revision: str, size: int) -> None:

@@ -60,6 +60,14 @@ def test_a_recreate_is_available_again_with_its_first_pod_that_answers() -> None
     assert scene.told("Available") == ("True", "Serving", "1 pods answer")
 
 
+def test_what_alone_answers_is_not_given_up_for_a_third_revision() -> None:
+    scene, old, new = recreating(2)
+    assert (weights(scene.settle()), stable(scene)) == ({new: 100}, old)
+    scene.edit(runtime={"workers": 3}, strategy={}).settle()
+    assert (weights(scene), stable(scene)) == ({new: 100}, new)
+    assert candidate(scene) not in (None, old, new)
+
+
 def test_recreate_waits_for_the_last_old_pod_unless_its_node_is_lost() -> None:
     scene = serving(a_deployment().replicas(4).spec(strategy={"recreate": {}}))
     old = only(scene)
