@@ -176,6 +176,13 @@ def _node_drain(world: World) -> None:
     _until(world, "Ready", "Aborted")
 
 
+_OPEN = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "open"},
+    "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]},
+}
+"""Models are asked without their router, too: that is what it is compared with."""
 _ROUTERS = f"lamplighter.dev/deployment={NAME},lamplighter.dev/component=router"
 _TRANSITIONS: dict[str, Callable[[World], None]] = {
     "rollout": _rollout,
@@ -202,6 +209,7 @@ def _deployment() -> Iterator[World]:
             NAME, model={"trainingRef": {"name": NAME}}, replicas=2, resources=small, router={"resources": small}
         )
         _until(world, "Ready")
+        world.apply(_OPEN)
         yield world
     finally:
         kubectl("delete", "namespace", world.namespace, "--wait=false")

@@ -28,12 +28,12 @@ healthy() {
   (( $(kubectl get nodes --no-headers | grep -c ' Ready ') == count ))
 } 2>/dev/null
 
-# config: kind's configuration. A locally built node brings its own Pod network; kind's limits on disk use would evict on a full laptop.
+# config: kind's configuration. Its limits on disk use would evict on a full laptop.
 config() {
   cat <<K
 kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
-networking: {disableDefaultCNI: $1, podSubnet: 10.244.0.0/16}
+networking: {podSubnet: 10.244.0.0/16}
 kubeadmConfigPatches:
   - |
     kind: KubeletConfiguration
@@ -49,12 +49,11 @@ K
 }
 
 create() {
-  local image=$1 local_network=true
-  [[ -n $image ]] || local_network=false
+  local image=$1
   rm -f "$made_from"
   kind delete cluster
   mkdir -p "$shared"; chmod 777 "$shared"
-  config "$local_network" | kind create cluster ${image:+--image "$image"} --config - --kubeconfig "$KUBECONFIG"
+  config | kind create cluster ${image:+--image "$image"} --config - --kubeconfig "$KUBECONFIG"
   kubectl apply -f "$here/manifests/metrics-server.yaml" -f "$here/manifests/shared-volumes.yaml"
   kubectl -n local-path-storage patch configmap local-path-config --patch-file "$here/manifests/shared-volumes-config.yaml"
   kubectl -n local-path-storage rollout restart deployment local-path-provisioner
@@ -69,6 +68,7 @@ await() {
   for deployment in kube-system/coredns local-path-storage/local-path-provisioner kube-system/metrics-server; do
     "$bin/kubectl" -n "${deployment%/*}" rollout status deployment "${deployment#*/}" --timeout=120s || { kubectl get pods -A -o wide; return 1; }
   done
+  "$bin/kubectl" -n kube-system rollout status daemonset --timeout=120s   # NetworkPolicies hold from here on
   "$bin/kubectl" wait --for=condition=Ready nodes --all --timeout=60s
   for _ in $(seq 120); do kubectl top nodes && return; sleep 0.5; done
   return 1

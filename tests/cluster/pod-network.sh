@@ -5,6 +5,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 all_pods=10.244.0.0/16
 
+# add NODE TABLE CHAIN RULE...: an iptables rule, unless it is there.
+add() { docker exec "$1" iptables -t "$2" -C "${@:3}" 2>/dev/null || docker exec "$1" iptables -t "$2" -A "${@:3}"; }
+
 # configure NODE SUBNET: write the node's CNI configuration, and masquerade what leaves for elsewhere than a Pod.
 configure() {
   docker exec -i "$1" sh -c 'cat > /etc/cni/net.d/.new && mv /etc/cni/net.d/.new /etc/cni/net.d/10-pods.conflist' <<C
@@ -12,7 +15,8 @@ configure() {
   {"type": "ptp", "ipam": {"type": "host-local", "dataDir": "/run/cni-ipam-state", "routes": [{"dst": "0.0.0.0/0"}], "ranges": [[{"subnet": "$2"}]]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
 C
-  docker exec "$1" sh -c "iptables -t nat -C POSTROUTING -s $2 ! -d $all_pods -j MASQUERADE 2>/dev/null || iptables -t nat -A POSTROUTING -s $2 ! -d $all_pods -j MASQUERADE"
+  add "$1" nat POSTROUTING -s "$2" ! -d $all_pods -j MASQUERADE
+  add "$1" mangle FORWARD -m conntrack --ctstate NEW -j NFQUEUE --queue-num 100 --queue-bypass   # ask kube-network-policies
 }
 
 nodes() { "$bin/kubectl" get nodes -o jsonpath='{range .items[*]}{.metadata.name} {.spec.podCIDR} {.status.addresses[?(@.type=="InternalIP")].address}{"\n"}{end}'; }

@@ -33,6 +33,7 @@ func main() {
 	servers := map[string]func() *cobra.Command{
 		"kube-apiserver":          func() *cobra.Command { return apiserver.NewAPIServerCommand() },
 		"kube-controller-manager": controllermanager.NewControllerManagerCommand,
+		"kube-network-policies":   networkPolicies,
 		"kube-proxy":              proxy.NewProxyCommand,
 		"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 		"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
