@@ -45,8 +45,10 @@ def _router(world: World) -> dict[str, Any]:
     There is one pod meanwhile: with a second one behind it, the router would be faster than what it is compared with.
     """
     _scale(world, 1)
+    world.apply(_OPEN)
     (pod,) = world.all("pods", f"lamplighter.dev/deployment={NAME},lamplighter.dev/revision")
     direct, routed = f"{pod['status']['podIP']}:8080", f"{NAME}.{world.namespace}.svc"
+    wait_until("the pod answers", lambda: not _asked(world, direct, rate=1, connections=1, seconds=1)["lost"], PATIENCE)
     found: dict[str, list[Result]] = {"direct": [], "routed": [], "direct_full": [], "routed_full": []}
     for _ in range(TURNS):
         for name, host in (("direct", direct), ("routed", routed)):
@@ -56,6 +58,7 @@ def _router(world: World) -> dict[str, Any]:
         {name: min(result[key] for result in found[name]) for name in ("direct", "routed")}
         for key in ("p50_ms", "p99_ms")
     )
+    world.kubectl("delete", "networkpolicy", "open")
     _scale(world, 2)
     full = {name: max(result["asked"] for result in found[f"{name}_full"]) for name in ("direct", "routed")}
     return {
@@ -68,10 +71,15 @@ def _router(world: World) -> dict[str, Any]:
 
 
 def _run(world: World, host: str, *, rate: float, connections: int, seconds: float) -> Result:
-    with load(world, NAME, rate=rate, connections=connections, host=host) as result:
-        time.sleep(seconds)
+    result = _asked(world, host, rate=rate, connections=connections, seconds=seconds)
     if result["lost"]:
         raise UnfinishedError(f"{host} did not answer all requests, so it cannot be compared: {result['lost']}")
+    return result
+
+
+def _asked(world: World, host: str, *, rate: float, connections: int, seconds: float) -> Result:
+    with load(world, NAME, rate=rate, connections=connections, host=host) as result:
+        time.sleep(seconds)
     return result
 
 
@@ -209,7 +217,6 @@ def _deployment() -> Iterator[World]:
             NAME, model={"trainingRef": {"name": NAME}}, replicas=2, resources=small, router={"resources": small}
         )
         _until(world, "Ready")
-        world.apply(_OPEN)
         yield world
     finally:
         kubectl("delete", "namespace", world.namespace, "--wait=false")

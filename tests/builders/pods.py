@@ -49,6 +49,11 @@ class Pod(Builder):
         """The kernel killed it."""
         return self.failed(137, reason="OOMKilled")
 
+    def unseen(self, message: str = "The container could not be located when the pod was terminated") -> Self:
+        """Its container was gone when the kubelet came back, which knows no time."""
+        end = {"exitCode": 137, "reason": "ContainerStatusUnknown", "finishedAt": None, "message": message}
+        return self.status(phase="Failed")._container({"terminated": end})
+
     def evicted(self, reason: str = "Evicted", message: str = "The node was low on resource: memory.") -> Self:
         """The kubelet ended it, no container says why."""
         return self.status(phase="Failed", reason=reason, message=message)

@@ -68,7 +68,7 @@ await() {
   for deployment in kube-system/coredns local-path-storage/local-path-provisioner kube-system/metrics-server; do
     "$bin/kubectl" -n "${deployment%/*}" rollout status deployment "${deployment#*/}" --timeout=120s || { kubectl get pods -A -o wide; return 1; }
   done
-  "$bin/kubectl" -n kube-system rollout status daemonset --timeout=120s   # NetworkPolicies hold from here on
+  "$bin/kubectl" -n kube-system rollout status daemonset --timeout=120s   # those that enforce NetworkPolicies, too
   "$bin/kubectl" wait --for=condition=Ready nodes --all --timeout=60s
   for _ in $(seq 120); do kubectl top nodes && return; sleep 0.5; done
   return 1

@@ -9,10 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 from tests.demo.cluster import wait_until
-from tests.e2e.world import PATIENCE, World
+from tests.e2e.world import PATIENCE, World, plain_pod
 
 _SCRIPT = Path(__file__).parents[1] / "load" / "generator.py"
-_LOCKED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 _ENDLESS = 3600
 _LEAST = 150
 """Requests: what is over within a second was looked at for a while, too."""
@@ -58,18 +57,8 @@ def load(world: World, name: str, *, rate: float = 40, connections: int = 8, hos
 def _start(world: World, name: str, arguments: list[str]) -> None:
     script = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "load"}}
     world.apply(script | {"data": {"generator.py": _SCRIPT.read_text(encoding="utf-8")}})
-    container = {
-        "name": "load",
-        "image": "lamplighter/pytorch:dev",
-        "command": ["python", "/load/generator.py", *arguments],
-        "securityContext": _LOCKED,
-        "volumeMounts": [{"name": "load", "mountPath": "/load"}],
-    }
-    spec = {
-        "restartPolicy": "Never",
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
-        "volumes": [{"name": "load", "configMap": {"name": "load"}}],
-    }
-    world.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
+    mounted = {"volumeMounts": [{"name": "load", "mountPath": "/load"}]}
+    pod = plain_pod(name, ["python", "/load/generator.py", *arguments], **mounted)
+    pod["spec"] |= {"restartPolicy": "Never", "volumes": [{"name": "load", "configMap": {"name": "load"}}]}
+    world.apply(pod)
     wait_until(f"{name} has begun", lambda: "begun" in world.kubectl("logs", name, check=False), PATIENCE)

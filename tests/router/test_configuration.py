@@ -7,16 +7,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.router.envoy_process import Router
-from tests.router.world import OPTIONS, A, B, World, backend, both, config, only, until
+from tests.router.world import OPTIONS, A, B, World, backend, both, config, only, serve, until
 from tests.samples.traffic import all_options, traffics
 
 from lamplighter.deployment.envoy import fingerprint
 from lamplighter.deployment.traffic import Options, Traffic
-
-
-async def _serve(router: Router, traffic: Traffic, options: Options = OPTIONS) -> float:
-    await asyncio.to_thread(router.swap, config(traffic, options))
-    return await until(lambda: router.reading().version == fingerprint(traffic, options))
 
 
 async def test_no_request_is_lost_while_weights_change_many_times(world: World) -> None:
@@ -25,7 +20,7 @@ async def test_no_request_is_lost_while_weights_change_many_times(world: World) 
     router = await world.router(both(100))
     async with world.load(router) as load:
         for step in range(30):
-            await _serve(router, both(step * 37 % 101, preview=A if step % 3 == 0 else None))
+            await serve(router, both(step * 37 % 101, preview=A if step % 3 == 0 else None))
         begun = load.count
         await until(lambda: load.count > begun + 100)
     assert load.lost == []
@@ -40,10 +35,10 @@ async def test_no_request_is_lost_while_revisions_come_and_go(world: World) -> N
     async with world.load(router) as load:
         await world.pod(B)
         for old, new in ((A, B), (B, A), (A, B)):
-            await _serve(router, Traffic(both_known, ((old, 100),)))
+            await serve(router, Traffic(both_known, ((old, 100),)))
             assert router.reading().healthy == {A: 1, B: 1}
-            await _serve(router, Traffic(both_known, ((new, 100),)))
-            await _serve(router, only(new))
+            await serve(router, Traffic(both_known, ((new, 100),)))
+            await serve(router, only(new))
     assert load.lost == []
 
 
@@ -52,7 +47,7 @@ async def test_no_request_is_lost_while_limits_and_timeouts_change(world: World)
     router = await world.router(only(A))
     async with world.load(router) as load:
         for step in range(10):
-            await _serve(router, only(A), Options(timeout=10 + step, max_requests=100 + step, access_log=step % 2 == 0))
+            await serve(router, only(A), Options(timeout=10 + step, max_requests=100 + step, access_log=step % 2 == 0))
     assert load.lost == []
 
 
@@ -67,7 +62,7 @@ def _with_unknown_field(text: str) -> str:
     # As the operator writes them: a share rises beside clusters and listeners that are in force, and no others.
     [("cds.json", both(100)), ("lds.json", both(100, preview=B)), ("rds.json", both(0))],
 )
-async def test_a_refused_file_shifts_nothing(world: World, file: str, shares: Traffic) -> None:
+async def test_a_refused_file_costs_no_request_and_shifts_none(world: World, file: str, shares: Traffic) -> None:
     await world.pod(A)
     await world.pod(B)
     router = await world.router(both(100))
@@ -80,7 +75,7 @@ async def test_a_refused_file_shifts_nothing(world: World, file: str, shares: Tr
         await until(lambda: load.count > 100)
     assert (load.lost, set(load.answers)) == ([], {A})
     assert router.reading().version != fingerprint(shares, options)
-    await _serve(router, both(50))
+    await serve(router, both(50))
 
 
 async def test_a_file_that_is_no_json_leaves_the_old_configuration_at_work(world: World) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import grpc
 from tests.router.envoy_process import Router
-from tests.router.world import A, B, World, both, config, only, until
+from tests.router.world import A, B, World, both, only, serve, until
 
 SERVICE, METHOD = "org.pytorch.serve.grpc.inference.InferenceAPIsService", "Predictions"
 
@@ -54,10 +54,12 @@ async def serving(world: World, *revisions: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def calling(*routers: Router, people: int = 4) -> AsyncIterator[Calls]:
-    """People who call without a pause, all over one channel: whichever of the routers takes connections."""
+    """People who call without a pause, all over one channel: each router in turn that takes connections."""
     calls, over = Calls(), asyncio.Event()
     addresses = ",".join(f"127.0.0.1:{router.ports[8080]}" for router in routers)
-    async with grpc.aio.insecure_channel(f"ipv4:{addresses}") as channel:
+    async with grpc.aio.insecure_channel(
+        f"ipv4:{addresses}", options=[("grpc.lb_policy_name", "round_robin")]
+    ) as channel:
         predict = channel.unary_unary(f"/{SERVICE}/{METHOD}")
 
         async def ask() -> None:
@@ -80,6 +82,7 @@ async def test_no_call_is_lost_when_a_router_is_stopped(world: World) -> None:
     async with serving(world, A):
         going, staying = await world.router(only(A)), await world.router(only(A))
         async with calling(going, staying) as calls:
+            await until(lambda: going.metric("envoy_cluster_upstream_rq_total", envoy_cluster_name=f"grpc-{A}"))
             drain = await asyncio.to_thread(going.drain, delay=1, limit=10)
             assert await asyncio.to_thread(drain.wait) == 0
             assert not going.listens(8080)
@@ -93,12 +96,9 @@ async def test_no_call_is_lost_while_shares_and_clusters_change(world: World) ->
     async with serving(world, A, B):
         router = await world.router(only(A))
         async with calling(router) as calls:
-            for step in range(20):
-                traffic = both(100 - 5 * step)
-                await asyncio.to_thread(router.swap, config(traffic))
-                await asyncio.sleep(0.05)
-            await asyncio.to_thread(router.swap, config(only(B)))
-            before = calls.answers[B]
-            await until(lambda: calls.answers[B] > before + 100)
+            for traffic in (*(both(share) for share in range(100, -1, -10)), only(B)):
+                await serve(router, traffic)
+            before = calls.count
+            await until(lambda: calls.count > before + 100)
     assert calls.lost == []
     assert set(calls.answers) == {A, B}

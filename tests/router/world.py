@@ -49,6 +49,12 @@ def config(traffic: Traffic, options: Options = OPTIONS) -> dict[str, str]:
     return files(traffic, options, fingerprint(traffic, options))
 
 
+async def serve(router: Router, traffic: Traffic, options: Options = OPTIONS) -> None:
+    """Give a router other files, and wait until it follows them."""
+    await asyncio.to_thread(router.swap, config(traffic, options))
+    await until(lambda: router.reading().version == fingerprint(traffic, options))
+
+
 class World:
     """A router, pods by address, and the names under which a revision's pods are found."""
 

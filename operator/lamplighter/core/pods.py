@@ -12,8 +12,10 @@ from lamplighter.core.objects import Obj, condition
 
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-_UNSEEN = frozenset({"Unknown", "ContainerStatusUnknown"})
-"""What containerd and the kubelet say of a container that was gone when they came back: with exit code 255 or 137."""
+UNSEEN = "ContainerStatusUnknown"
+"""Reason of a container that was gone when somebody looked: the kubelet's word, with exit code 137 and no time."""
+_UNSEEN = frozenset({UNSEEN, "Unknown"})
+"""The other is containerd's, with exit code 255."""
 KILLED = frozenset({137, 143})
 """Exit codes of SIGKILL and SIGTERM: nobody's own doing."""
 _ECHOES = frozenset({"PeerLost", "Terminated"})
@@ -76,11 +78,12 @@ def terminated(container: Obj) -> Obj | None:
 
 def failure(pod: Obj) -> Failure | None:
     """Why a container of this pod ended with an error; None when none did."""
+    status = pod.get("status", {})
+    told = status.get("phase") == "Failed" and status.get("reason")
     for container in containers(pod):
         end = terminated(container)
-        if end is not None and end.get("exitCode") != 0:
+        if end is not None and end.get("exitCode") != 0 and not (told and end.get("reason") in _UNSEEN):
             return _ended(pod, container["name"], end)
-    status = pod.get("status", {})
     if status.get("phase") == "Failed":
         reason = status.get("reason") or "PodFailed"
         message = status.get("message") or f"pod {_name(pod)} failed and says nothing more"
@@ -113,7 +116,7 @@ def first_failure(pods: Iterable[Obj]) -> Failure | None:
 
 def echoes(cause: Failure) -> bool:
     """True when a failure mostly follows from that of another pod."""
-    return cause.reason in _ECHOES or (cause.exit_code in KILLED and cause.reason != "OOMKilled")
+    return cause.reason in _ECHOES or (cause.exit_code in KILLED and cause.reason not in ("OOMKilled", UNSEEN))
 
 
 def ready(pod: Obj) -> bool:
@@ -169,9 +172,11 @@ def _ended(pod: Obj, container: str, end: Obj) -> Failure:
             pod, "ContainerCannotRun", f"{what}: {said.message or 'its command could not be started'}", code=code
         )
     if end.get("reason") in _UNSEEN and said.reason is None:
-        unseen = "while its Node or the container runtime was restarted, and nobody saw how"
-        words = f"container {container} of pod {_name(pod)} ended {unseen}"
-        return blame(pod, "ContainerStatusUnknown", words, code=code, log=said.data.get("tail"))
+        words = (
+            f"container {container} of pod {_name(pod)} was gone, as after a restart of its Node: nobody saw its end"
+        )
+        log = said.data.get("tail") if end.get("reason") != UNSEEN else ()  # the kubelet's sentence is no log line
+        return blame(pod, "ContainerStatusUnknown", words, code=code, log=log)
     words = f"{what}: {said.message or 'no last words'}"
     lost = said.reason is None and any(_PEER_LOST.search(line) for line in (end.get("message") or "").splitlines())
     return blame(pod, said.reason or ("PeerLost" if lost else "UserError"), words, code=code, log=said.data.get("tail"))

@@ -18,7 +18,7 @@ class Sight:
     """What is known of the candidate's pods. ``seen``: how many of them every router pod counts as healthy.
 
     ``stable``: how many pods of the stable revision are ready. ``verified``: every router pod has the split that the
-    status tells of.
+    status tells of, and nothing but shares is about to change.
     """
 
     replicas: int

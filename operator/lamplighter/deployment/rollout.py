@@ -100,7 +100,10 @@ def _indispensable(view: DeploymentView, draft: DeploymentStatus, way: Course) -
 
 
 def _answers_alone(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStatus, way: Course) -> bool:
-    """True for a candidate that gets every request, and answers: whatever comes after it comes in its place."""
+    """True for a candidate that gets every request, and answers, as nobody else could: what comes next replaces it.
+
+    One that gets a part of them is no proof against what it is about to be replaced for, so it goes.
+    """
     if draft.stable is None:
         return entry.ready_replicas > 0
     return entry.weight == 100 and _indispensable(view, draft, way)

@@ -20,7 +20,7 @@ _CAUSES = {
     "Terminated": Cause.INFRASTRUCTURE,
     "MasterUnreachable": Cause.INFRASTRUCTURE,
     "StoreFailed": Cause.INFRASTRUCTURE,
-    "ContainerStatusUnknown": Cause.INFRASTRUCTURE,
+    pods.UNSEEN: Cause.INFRASTRUCTURE,
     "UnexpectedAdmissionError": Cause.HARDWARE,
 }
 _DISRUPTIONS = {
@@ -121,10 +121,12 @@ def _ended(pod: Obj) -> Evidence | None:
     elif cause is None and pod["metadata"].get("deletionTimestamp") is not None:
         # Plain torchrun ends with an error when it is told to stop.
         cause, echo = Cause.INFRASTRUCTURE, True
-    if echo and pod["metadata"].get("deletionTimestamp") is not None:
+    unseen = found.reason == pods.UNSEEN
+    if (echo or unseen) and pod["metadata"].get("deletionTimestamp") is not None:
         return None  # it ended because it was deleted
     update = {"cause": cause or Cause.USER_ERROR, "reason": reason}
-    return Evidence(found.model_copy(update=update), pods.ended_at(pod), echo)
+    # When it was gone nobody knows: the others rather failed for want of it than before it.
+    return Evidence(found.model_copy(update=update), "" if unseen else pods.ended_at(pod), echo)
 
 
 def _broken(pod: Obj) -> Evidence | None:

@@ -6,6 +6,7 @@ not; but it closes the Node first, and the kubelet says where it stopped the pod
 
 from lamplighter.api.failures import Cause, Failure
 from lamplighter.api.training import TrainingSpec
+from lamplighter.core import pods
 from lamplighter.core.objects import Obj, moment
 from lamplighter.core.plan import POD_EVENTS
 from lamplighter.training.diagnosis import Evidence
@@ -49,7 +50,8 @@ def testify(view: TrainingView, spec: TrainingSpec, job: Obj, failed: Obj, echo:
         if told is not None and not any(words in note for words in _NOTHING_DONE):
             return _failure(event, told[0], f"{told[1]}. {note}")
     # What is stopped after the first pod ended is stopped because of that.
-    end = moment(echo.at).timestamp() - 1 if echo is not None and echo.at else end
+    if echo is not None and echo.at not in ("", pods.NEVER):
+        end = moment(echo.at).timestamp() - 1
     for event in events:
         if event.get("reason") == _STOPPED and _node(event) in read["closedNodes"] and _at(event) <= end:
             return _failure(event, "Evicted", "was evicted, as by a drain of its Node, which takes no new pods")

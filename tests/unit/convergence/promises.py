@@ -84,7 +84,8 @@ class PromisedWorld(World):
         modelless = self.life.index.get(Key("ModelTraining", "team", "digits")) is None
         least, spec = 1 if modelless else 100, self._known.obj["spec"]
         before = {entry.revision for entry in (status.stable, status.candidate) if entry and entry.weight >= least}
-        if status.stable is not None and "recreate" not in spec.get("strategy", {}) and before & ready.keys():
+        stays = modelless or (spec["replicas"] and "recreate" not in spec.get("strategy", {}))
+        if status.stable is not None and stays and before & ready.keys():
             assert weights.keys() & ready.keys(), (weights, ready)
 
     def _check_size(self, revision: str, size: int) -> None:

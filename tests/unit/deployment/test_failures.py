@@ -114,6 +114,15 @@ def test_a_node_that_was_restarted_is_told_of_and_waited_for() -> None:
     assert scene.told("Stalled")[0] == "False"
 
 
+def test_an_evicted_pod_is_told_of_by_its_own_words() -> None:
+    scene = serving()
+    said = "The node was low on resource: memory."
+    evicted = pod(scene).unseen().status(phase="Failed", reason="Evicted", message=said)
+    ready(scene, only(scene), 0).having(evicted).settle()
+    assert scene.state == "Evicted"
+    assert said in scene.told("Ready")[2]
+
+
 def test_out_of_memory_stalls_with_advice() -> None:
     scene = coming_up()
     scene.having(pod(scene).oom_killed()).settle()

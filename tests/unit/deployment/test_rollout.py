@@ -198,20 +198,6 @@ def test_replicas_are_no_new_revision() -> None:
     assert [patch["spec"] for patch in plan.patch if "spec" in patch] == [{"replicas": 3}]
 
 
-def test_an_only_pod_has_no_budget_that_could_protect_it() -> None:
-    scene = serving(a_deployment().spec(router={"replicas": 1}))
-    assert scene.names("PodDisruptionBudget") == []
-    scene.edit(replicas=2, router={"replicas": 2}).settle()
-    assert scene.names("PodDisruptionBudget") == [only(scene), "digits-router"]
-
-
-def test_a_budget_comes_with_the_first_ready_pod() -> None:
-    scene = coming_up(a_deployment().replicas(2))
-    assert scene.names("PodDisruptionBudget") == ["digits-router"]
-    ready(scene, only(scene), 1).settle()
-    assert scene.names("PodDisruptionBudget") == [only(scene), "digits-router"]
-
-
 def test_a_scaled_deployment_is_not_ready_before_all_pods_are() -> None:
     scene = serving().edit(replicas=3)
     scene.act()

@@ -126,12 +126,27 @@ def test_a_taint_of_a_node_that_does_not_answer_is_a_lost_node() -> None:
     assert verdict(scene.run["lastFailure"]) == ("Infrastructure", "NodeLost")
 
 
-@pytest.mark.parametrize(("code", "reason"), [(255, "Unknown"), (137, "ContainerStatusUnknown")])
-def test_a_container_whose_end_nobody_saw_is_its_nodes_doing(code: int, reason: str) -> None:
-    failure = ended(pod(0).failed(code, "epoch 3\nloss 0.2", reason=reason), pod(1).running())
+RESTARTED = [pod(0).failed(255, "epoch 3\nloss 0.2", reason="Unknown"), pod(0).unseen()]
+
+
+@pytest.mark.parametrize("its_pod", RESTARTED)
+def test_a_container_whose_end_nobody_saw_is_its_nodes_doing(its_pod: Pod) -> None:
+    failure = ended(its_pod, pod(1).running())
     assert verdict(failure) == ("Infrastructure", "ContainerStatusUnknown")
-    assert "Node or the container runtime was restarted" in failure["message"]
-    assert failure["log"] == ["epoch 3", "loss 0.2"]
+    assert "as after a restart of its Node" in failure["message"]
+    assert failure["log"] in (["epoch 3", "loss 0.2"], [])
+
+
+@pytest.mark.parametrize("its_pod", RESTARTED)
+def test_what_ends_for_want_of_a_container_that_was_gone_follows_from_it(its_pod: Pod) -> None:
+    failure = ended(its_pod, pod(1).failed(1, "RuntimeError: timed out", ended=-30))
+    assert verdict(failure) == ("Infrastructure", "ContainerStatusUnknown")
+
+
+def test_a_container_that_was_gone_when_its_pod_was_deleted_tells_nothing() -> None:
+    scene = running().having(pod(0).unseen().deleted(), pod(1).failed(1, "ValueError: boom"))
+    scene.act()
+    assert verdict(scene.run["failure"]) == ("UserError", "UserError")
 
 
 def test_a_disruption_ends_the_attempt_before_its_pod_has_ended() -> None:

@@ -151,3 +151,10 @@ def test_the_root_counts_more_than_its_echo() -> None:
 )
 def test_pods_are_told_by_the_name_of_their_job(name: str, job: str, whose: bool) -> None:
     assert is_of_job(name, job) is whose
+
+
+def test_a_pod_whose_end_has_no_time_does_not_hide_what_events_tell() -> None:
+    scene = unwitnessed(killing(), closed=("node-1",))
+    its_pod = pod(0).failed(137).obj()
+    its_pod["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"] = None
+    assert blamed(scene.having(its_pod))["reason"] == "Evicted"
