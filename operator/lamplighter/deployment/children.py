@@ -35,8 +35,6 @@ def needed(
     for name, size in _sizes(view, draft, target, follow).items():
         found = newest if newest is not None and newest.name == name else revision.find(view.snapshot, name)
         _sustain(view, name, found, size, work)
-    if view.replicas > 1:
-        _protect(view, draft, work)
     if draft.stable is not None or draft.candidate is not None:
         _route(view, draft, routers, work)
     return work
@@ -92,23 +90,8 @@ def _sustain(view: DeploymentView, revised: str, wanted: Revision | None, size: 
         work.patch.append(workload.scale(found, size))
     if view.snapshot.owned("Service", name) is None:
         work.create.append(router.headless(view.snapshot, revised))
-
-
-def _protect(view: DeploymentView, draft: DeploymentStatus, work: Work) -> None:
-    """See to it that the pods of what serves, or is to, are evicted one after the other."""
-    for entry in (draft.stable, draft.candidate):
-        name = revision.object_name(view.snapshot.name, entry.revision) if entry is not None else ""
-        if entry is not None and _budgetless(view, view.snapshot.owned("Deployment", name), name):
-            work.create.append(workload.disruption_budget(view.snapshot, entry.revision))
-
-
-def _budgetless(view: DeploymentView, deployment: Obj | None, name: str) -> bool:
-    """True when a Deployment has ready pods and nothing limits how many are evicted.
-
-    Until then there is nothing to keep, and with each pod that comes up the cluster would count the budget anew.
-    """
-    some_ready = deployment is not None and bool(deployment.get("status", {}).get("readyReplicas"))
-    return some_ready and view.snapshot.owned("PodDisruptionBudget", name) is None
+    if view.replicas > 1 and view.snapshot.owned("PodDisruptionBudget", name) is None:
+        work.create.append(workload.disruption_budget(view.snapshot, revised))
 
 
 def _route(view: DeploymentView, draft: DeploymentStatus, routers: Routers, work: Work) -> None:
@@ -139,7 +122,7 @@ def _stand(view: DeploymentView, draft: DeploymentStatus, work: Work) -> None:
     elif found["spec"].get("replicas") != spec.replicas:
         work.patch.append(workload.scale(found, spec.replicas))
     budget = router.disruption_budget(view.snapshot)
-    if spec.replicas > 1 and _budgetless(view, found, budget["metadata"]["name"]):
+    if spec.replicas > 1 and view.snapshot.owned("PodDisruptionBudget", budget["metadata"]["name"]) is None:
         work.create.append(budget)
 
 

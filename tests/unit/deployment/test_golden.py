@@ -6,7 +6,6 @@ import pytest
 from tests.builders import Scene, a_deployment, a_trained
 from tests.builders.deployments import Deployment
 from tests.unit import golden
-from tests.unit.deployment.scenes import coming_up, only, ready
 
 from lamplighter.api.deployment import OWNED_SETTINGS
 
@@ -43,12 +42,6 @@ FULL = (
 def test_what_is_created_is_as_reviewed(name: str, deployment: Deployment) -> None:
     plan = Scene(deployment, a_trained().with_model(1)).plan()
     golden.check(GOLDEN / f"{name}.yaml", [obj for wave in plan.create for obj in wave])
-
-
-def test_what_keeps_ready_pods_is_as_reviewed() -> None:
-    scene = coming_up(FULL).without("PodDisruptionBudget", "digits-router")
-    plan = ready(scene, only(scene)).plan()
-    golden.check(GOLDEN / "budgets.yaml", [obj for wave in plan.create for obj in wave])
 
 
 @pytest.mark.parametrize("name", ["a", "a" * 40])

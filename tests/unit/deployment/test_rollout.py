@@ -16,7 +16,7 @@ from tests.unit.deployment.scenes import (
     workloads,
 )
 
-ALL = ["ConfigMap", "Deployment", "Deployment", "NetworkPolicy", "Service", "Service"]
+ALL = ["ConfigMap", "Deployment", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "Service"]
 """What a first revision of one pod gets: a Deployment and a Service of its own, and what the router has."""
 
 
@@ -169,6 +169,7 @@ def test_a_first_revision_that_never_came_up_makes_room_for_its_correction() -> 
     assert [(ref.kind, ref.name) for ref in scene.act().delete] == [
         ("Deployment", broken),
         ("Service", broken),
+        ("PodDisruptionBudget", broken),
     ]
     scene.settle()
     assert served(scene) == candidate(scene) == only(scene) != broken
@@ -196,6 +197,13 @@ def test_replicas_are_no_new_revision() -> None:
     plan = scene.plan()
     assert not any(plan.create)
     assert [patch["spec"] for patch in plan.patch if "spec" in patch] == [{"replicas": 3}]
+
+
+def test_an_only_pod_has_no_budget_that_could_protect_it() -> None:
+    scene = serving(a_deployment().spec(router={"replicas": 1}))
+    assert scene.names("PodDisruptionBudget") == []
+    scene.edit(replicas=2, router={"replicas": 2}).settle()
+    assert scene.names("PodDisruptionBudget") == [only(scene), "digits-router"]
 
 
 def test_a_scaled_deployment_is_not_ready_before_all_pods_are() -> None:
