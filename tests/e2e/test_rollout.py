@@ -132,7 +132,7 @@ def test_a_recreate_never_has_pods_of_both_and_answers_again(world: World, serve
         old = revise(world, 205, recreate={})
         new = settled(world)
     assert [there for there in seen if new in there and there != {new}] == []
-    assert {old} in seen
+    assert any(old in there for there in seen)  # beside those of the test before, which may still be ending
     assert set(result["lost"]) == {"503"}, result
     with load(world, served) as result:
         pass
