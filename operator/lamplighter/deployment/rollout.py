@@ -225,7 +225,7 @@ def _promote(view: DeploymentView, draft: DeploymentStatus, entry: CandidateStat
 
 
 def _drop_candidate(view: DeploymentView, draft: DeploymentStatus, why: str) -> None:
-    """The candidate goes. One that never had a stable revision beside it leaves at once: its room is needed."""
+    """The candidate goes."""
     entry = draft.candidate
     if entry is None:
         return
@@ -234,14 +234,18 @@ def _drop_candidate(view: DeploymentView, draft: DeploymentStatus, why: str) -> 
     else:
         history.remember(view, draft, entry, history.REPLACED, why)
     draft.candidate = None
+    draft.retiring.append(RetiringStatus(revision=entry.revision, since=exact(view.now)))
     if draft.stable is not None:
         draft.stable.weight = 100
-        draft.retiring.append(RetiringStatus(revision=entry.revision, since=exact(view.now)))
 
 
 def _retire(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
-    """Forget what no router sends to, and what has answered all it was sent."""
-    if not (routers.verified and routers.lingering_follow):
+    """Forget what no router sends to, and what has answered all it was sent.
+
+    Before anything served, a router without a ready pod keeps nothing: it may never come up, and specs be corrected.
+    """
+    nobody_sends = routers.verified or (draft.stable is None and not routers.ready)
+    if not (nobody_sends and routers.lingering_follow):
         return
     draft.retiring = [entry for entry in draft.retiring if not _drained(view, entry, draft, routers)]
 

@@ -1,6 +1,6 @@
 """What serves is never given up for what does not, whatever routers, pods and people do."""
 
-from tests.builders import Scene, a_deployment
+from tests.builders import Scene, a_deployment, a_trained
 from tests.builders.objects import Obj
 from tests.builders.routers import ready_pods, router_says, routers_follow, version
 from tests.unit.deployment.scenes import (
@@ -200,3 +200,20 @@ def test_nothing_goes_while_the_service_does_not_select_the_routers() -> None:
     service = scene.child("Service", "digits")
     service["spec"]["selector"] = {"lamplighter.dev/deployment": "digits"}
     assert scene.having(service).later(60).plan().delete == ()
+
+
+def test_a_first_revision_stays_while_a_router_may_send_to_it_and_nobody_else_could_answer() -> None:
+    scene = lagging(coming_up())
+    broken = only(scene)
+    over(scene.edit(runtime={"workers": 2}))
+    assert broken in workloads(scene)
+    scene.cluster = routers_follow
+    over(scene)
+    assert broken not in workloads(scene)
+
+
+def test_first_revisions_are_corrected_again_and_again_though_no_router_comes_up() -> None:
+    scene = Scene(a_deployment(), a_trained().with_model(1)).settle()
+    for workers in range(2, 20):
+        over(scene.edit(runtime={"workers": workers}).settle())
+        assert candidate(scene) == only(scene)
