@@ -24,7 +24,7 @@ from lamplighter.core.naming import SELECTOR
 from lamplighter.core.objects import Obj
 from lamplighter.engine import metrics
 from lamplighter.engine.index import Index
-from lamplighter.engine.queue import KeyedQueue
+from lamplighter.engine.queue import Key, KeyedQueue
 from lamplighter.engine.resources import PRIMARY, RESOURCES, Resource
 
 WATCHED = {entry.plural: entry for entry in RESOURCES.values() if entry.watched}
@@ -101,16 +101,16 @@ class Watch:
                     obj: Obj = dict(event["object"])
                     if event["type"] is None:
                         listed.add((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
-                    self._add(self._index.put(obj))
+                    self._add(self._index.put(obj), new=kind in PRIMARY and not obj.get("status"))
         except Exception as error:
             log.exception("the watch of %s broke", resource.plural)
             self._broken = error
             self._stop.set()
             raise
 
-    def _add(self, keys: Collection[Any]) -> None:
+    def _add(self, keys: Collection[Key], *, new: bool = False) -> None:
         for key in keys:
-            self._queue.add(key)
+            self._queue.add(key, new=new)
 
     @contextlib.contextmanager
     def _in_place_of_kopfs_watcher(self) -> Iterator[None]:

@@ -1,11 +1,20 @@
-"""What the operator relies on inside Kopf is still there."""
+"""What the operator relies on inside Kopf is still there, and what it makes of the events."""
 
+import asyncio
 import inspect
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from kopf._cogs.clients import watching
 from kopf._core.reactor import orchestration, queueing
+from tests.builders import a_training
+from tests.builders.objects import Obj
 
 from lamplighter import handlers
+from lamplighter.engine.index import Index
+from lamplighter.engine.queue import KeyedQueue
 
 
 def test_kopf_still_starts_its_watchers_through_the_name_that_is_replaced() -> None:
@@ -36,3 +45,20 @@ def test_nothing_is_watched_but_what_the_table_says() -> None:
         "pods",
         "services",
     }
+
+
+def test_what_nobody_has_looked_at_yet_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def events(**_: object) -> AsyncIterator[Obj]:
+        for name, status in (("old", {"state": "Running"}), ("new", None)):
+            obj = a_training(name).obj() | ({"status": status} if status else {})
+            yield {"type": "ADDED", "object": obj}
+
+    async def story() -> None:
+        queue = KeyedQueue()
+        trainings: Any = SimpleNamespace(plural="modeltrainings")
+        watch = handlers.Watch(Index(), queue)
+        await watch._follow(resource=trainings, namespace=None, settings=None)
+        assert [(await queue.get()).name for _ in range(2)] == ["new", "old"]
+
+    monkeypatch.setattr(handlers, "infinite_watch", events)
+    asyncio.run(story())

@@ -6,6 +6,7 @@ A crash between any two calls leaves a state from which the next reconcile goes 
 import asyncio
 import logging
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from lamplighter.core.errors import TerminalError, TransientError
@@ -21,16 +22,26 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 log = logging.getLogger(__name__)
 
 
-async def execute(plan: Plan, snapshot: Snapshot, api: Api, index: Index, identity: str, now: datetime) -> None:
-    """Do what the plan says.
+async def execute(
+    plan: Plan,
+    snapshot: Snapshot,
+    api: Api,
+    index: Index,
+    identity: str,
+    now: datetime,
+    hurry: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Do what the plan says. Returns False when it stopped after a first wave of creates, since ``hurry`` said so.
 
     Raises:
         TerminalError: the API server refuses an object, or a stranger has its name.
         TransientError: the snapshot was stale; it is fresh now, plan again.
         ApiError: anything that trying again may cure.
     """
-    for wave in plan.create:
+    for place, wave in enumerate(plan.create, start=1):
         await _all([_create(obj, snapshot, api, index) for obj in wave])
+        if wave and place < len(plan.create) and hurry():
+            return False
     for obj in plan.patch:
         await _patch(obj, api, index)
     if plan.status is not None:
@@ -39,6 +50,7 @@ async def execute(plan: Plan, snapshot: Snapshot, api: Api, index: Index, identi
         await _tell(event, snapshot, api, identity, now + timedelta(microseconds=place))
     for target in plan.delete:
         await api.delete(target)
+    return True
 
 
 async def _all(creates: list) -> None:  # type: ignore[type-arg]

@@ -1,4 +1,4 @@
-"""A queue of keys: each at most once, one worker at a time per key, delays, and backoff after failures."""
+"""A queue of keys: each at most once, one worker at a time per key, new ones first, delays, backoff after failures."""
 
 import asyncio
 import heapq
@@ -21,11 +21,12 @@ class Key:
 
 @dataclass
 class KeyedQueue:
-    """First in, first out; a key that is added while a worker has it comes again when the worker is done."""
+    """First in, first out, but for new keys; one that is added while a worker has it comes again when that is done."""
 
     backoff_first: float = 0.5
     backoff_max: float = 120.0
     _ready: deque[Key] = field(default_factory=deque)
+    _new: deque[Key] = field(default_factory=deque)
     _queued: dict[Key, float] = field(default_factory=dict)
     _busy: dict[Key, float] = field(default_factory=dict)
     _again: set[Key] = field(default_factory=set)
@@ -39,16 +40,16 @@ class KeyedQueue:
     _closed: bool = False
 
     def __len__(self) -> int:
-        return len(self._ready)
+        return len(self._ready) + len(self._new)
 
-    def add(self, key: Key) -> None:
-        """Have the key reconciled as soon as a worker is free."""
+    def add(self, key: Key, *, new: bool = False) -> None:
+        """Have the key reconciled as soon as a worker is free, a new one before all others: somebody waits for it."""
         self._due.pop(key, None)
         if key in self._busy:
             self._again.add(key)
         elif key not in self._queued:
             self._queued[key] = _now()
-            self._ready.append(key)
+            (self._new if new else self._ready).append(key)
             self._wake.set()
 
     def add_after(self, key: Key, delay: float) -> None:
@@ -90,10 +91,10 @@ class KeyedQueue:
 
     async def get(self) -> Key:
         """The next key; the caller must call :meth:`done` with it."""
-        while not self._ready or self._closed:
+        while not len(self) or self._closed:
             self._wake.clear()
             await self._wake.wait()
-        key = self._ready.popleft()
+        key = (self._new or self._ready).popleft()
         del self._queued[key]
         self._busy[key] = _now()
         self._rest.clear()
@@ -120,7 +121,12 @@ class KeyedQueue:
     @property
     def idle(self) -> bool:
         """True when nothing is queued and no worker has a key (delayed keys do not count)."""
-        return not self._ready and not self._busy
+        return not len(self) and not self._busy
+
+    @property
+    def new_ones_wait(self) -> bool:
+        """True when a new key waits: whoever can leave the rest of its work for later should."""
+        return bool(self._new)
 
     def longest_wait(self) -> float:
         """Seconds that the longest waiting or longest worked-on key has taken so far."""

@@ -58,12 +58,15 @@ class Reconciler:
         kinds: dict[str, Kind],
         identity: str = "lamplighter",
         clock: Callable[[], datetime] = utc_now,
+        hurry: Callable[[], bool] = lambda: False,
     ) -> None:
+        """``hurry``: asked between two waves of creates; True sends the rest of them to the end of the queue."""
         self._api = api
         self._index = index
         self._kinds = kinds
         self._identity = identity
         self._clock = clock
+        self._hurry = hurry
 
     async def reconcile(self, key: Key) -> float | None:
         """One reconcile. Returns the seconds after which to come back, or None.
@@ -93,7 +96,8 @@ class Reconciler:
             snapshot = replace(snapshot, related={(at.kind, at.name): obj for at, obj in related if obj is not None})
         plan = kind.plan(snapshot, now)
         try:
-            await execute(plan, snapshot, self._api, self._index, self._identity, now)
+            if not await execute(plan, snapshot, self._api, self._index, self._identity, now, self._hurry):
+                return 0.0
         except TerminalError as error:
             log.warning("blocked: %s", error, extra={"reason": error.reason})
             metrics.ERRORS.labels(key.kind, error.reason).inc()

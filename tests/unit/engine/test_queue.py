@@ -42,6 +42,33 @@ def test_keys_come_in_the_order_in_which_they_were_added() -> None:
     run(story())
 
 
+def test_new_keys_come_before_all_others_and_once() -> None:
+    async def story() -> None:
+        queue = KeyedQueue()
+        queue.add(A)
+        queue.add(C, new=True)
+        queue.add(B, new=True)
+        queue.add(C)
+        assert (len(queue), queue.new_ones_wait) == (3, True)
+        assert [await queue.get() for _ in range(2)] == [C, B]
+        assert (len(queue), queue.new_ones_wait, queue.idle) == (1, False, False)
+        assert await queue.get() == A
+
+    run(story())
+
+
+def test_a_key_that_waits_already_keeps_its_place() -> None:
+    async def story() -> None:
+        queue = KeyedQueue()
+        for key in (B, A):
+            queue.add(key)
+        queue.add(A, new=True)
+        assert [await queue.get() for _ in range(2)] == [B, A]
+        assert len(queue) == 0
+
+    run(story())
+
+
 def test_a_key_that_is_added_while_it_is_worked_on_comes_again_when_that_is_done() -> None:
     async def story() -> None:
         queue = KeyedQueue()

@@ -44,11 +44,14 @@ class Logic:
         return Plan(status={"state": error.reason}, requeue_after=look_again)
 
 
-def reconciler(logic: Logic, api: Recorder, index: Index | None = None) -> Reconciler:
+def reconciler(
+    logic: Logic, api: Recorder, index: Index | None = None, hurry: Callable[[], bool] = lambda: False
+) -> Reconciler:
     """A reconciler that knows one training."""
     index = index or Index()
     index.put(a_training("digits").obj())
-    return Reconciler(api, index, {"ModelTraining": logic.kind}, "pod-1", lambda: datetime(2026, 11, 21, tzinfo=UTC))
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    return Reconciler(api, index, {"ModelTraining": logic.kind}, "pod-1", lambda: now, hurry)
 
 
 def outcome(logic: Logic, api: Recorder | None = None) -> float | None:
@@ -70,6 +73,16 @@ def test_an_empty_plan_sends_nothing() -> None:
     api = Recorder()
     outcome(Logic(Plan()), api)
     assert api.calls == []
+
+
+def test_while_new_ones_wait_a_plan_goes_no_further_than_its_first_creates() -> None:
+    second = {"kind": "Job", "metadata": {"name": "k", "namespace": "team"}}
+    plan = Plan(create=((), (CHILD,), (second,)), status={"state": "Pending"}, requeue_after=42)
+    api = Recorder()
+    assert run(reconciler(Logic(plan), api, hurry=lambda: True).reconcile(KEY)) == 0.0
+    assert api.calls == [("create", "Job j")]
+    last = Plan(create=((), (second,)), requeue_after=42)
+    assert run(reconciler(Logic(last), api, hurry=lambda: True).reconcile(KEY)) == 42
 
 
 def test_what_a_plan_wants_to_read_is_read_before_it_is_made() -> None:
