@@ -28,7 +28,7 @@ Once, on clusters of their own:
                            its CPU and writes until then, its memory then and at most; growth 1 is linear
     deployments_1000       1,000 deployments of one pod created by 8 threads until all are Ready, then a new revision of
                            200 of them in steps; router pods are answered for, since fake nodes run nothing.
-                           raw_ready_s: the same Deployments, Services and so on without the operator
+                           raw_*: the same Deployments, Services and so on without the operator, ratio_*: ours to it
     serving                on kind: what the router adds, how exact and quick a split is, requests lost by transition
     overhead_s             on kind: seconds in which no code of the user ran between accepted and done, in parts
 
@@ -99,11 +99,11 @@ def _deployments(options: argparse.Namespace, report: dict[str, Any]) -> dict[st
     count, promoted = _sizes(options).deployments
     with cluster.fresh() as here:
         report.setdefault("versions", machine.versions(here.server))
-        raw_ready_s = deployments.raw_ready_s(here, count)
+        raw = deployments.raw(here, count, promoted)
     with cluster.fresh(options.keep) as here:
         found = deployments.deployments(here, count, promoted, options.profile)
-    ratio = rounded(found["ready_s"] / raw_ready_s)
-    return found | {"raw_ready_s": rounded(raw_ready_s), "ready_ratio": ratio}
+    compared = {f"raw_{key}": rounded(value) for key, value in raw.items()}
+    return found | compared | {f"ratio_{key}": rounded(found[key] / value) for key, value in raw.items()}
 
 
 def _sizes(options: argparse.Namespace) -> Sizes:

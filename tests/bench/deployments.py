@@ -1,5 +1,6 @@
 """Many deployments at once: until all are Ready, and until a new revision of some has gone through its steps."""
 
+import functools
 import statistics
 import time
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from tests.bench.server import PATHS, Connection, Obj
 from tests.bench.sightings import Sightings
 from tests.samples.objects import deployment as sample
 
+from lamplighter.core.naming import CONFIG
 from lamplighter.core.plan import Snapshot
 from lamplighter.deployment.plan import plan
 from lamplighter.deployment.view import Options
@@ -75,26 +77,65 @@ def deployments(here: cluster.Cluster, count: int, promoted: int, profile: Path 
         }
 
 
-def raw_ready_s(here: cluster.Cluster, count: int) -> float:
-    """Seconds until the same objects stand without the operator: created by 8 threads, until all their pods are ready.
+def raw(here: cluster.Cluster, count: int, promoted: int) -> dict[str, float]:
+    """Seconds for the same objects without the operator, hence without status and Events: what the cluster needs.
 
-    What is left of ours beside it is the operator's; the rest is the cluster's.
+    ``ready_s``: created by 8 threads, until all their pods are ready. ``promoted_<n>_s``: second revisions are created,
+    and when their pods are ready, three configurations brought to the router pods: clusters, 20 % for a second, 100 %.
     """
     namespace = measure.namespace(here.server)
     ready = Sightings("with all pods", _all_pods)
     names = [f"md-{number}" for number in range(count)]
     with here.server.watch("Deployment", namespace, ready):
-        children = _children(namespace)
+        children = _children(namespace, 1)
         begun = time.perf_counter()
         measure.by_threads(here.server, names, lambda connection, name: _create_all(connection, children, name))
         workloads = {child["metadata"]["name"] for child in children if child["kind"] == "Deployment"}
         wanted = [workload.replace(_TEMPLATE, name) for workload in workloads for name in names]
-        return max(ready.wait(wanted, PATIENCE_S).values()) - begun
+        ready_s = max(ready.wait(wanted, PATIENCE_S).values()) - begun
+        pods = _router_pods(here, namespace)
+        again = time.perf_counter()
+        second = [child for child in _children(namespace, 2) if _named(child) not in map(_named, children)]
+        changed = names[:promoted]
+        measure.by_threads(here.server, changed, lambda connection, name: _create_all(connection, second, name))
+        workloads = {child["metadata"]["name"] for child in second if child["kind"] == "Deployment"}
+        ready.wait([workload.replace(_TEMPLATE, name) for workload in workloads for name in changed], PATIENCE_S)
+        (config_map,) = [child for child in children if child["kind"] == "ConfigMap"]
+        for version, hold_s in enumerate((0, 1, 0)):
+            told = functools.partial(_configure, config_map=config_map, pods=pods, version=str(version))
+            measure.by_threads(here.server, changed, told)
+            time.sleep(hold_s)
+        promoted_s = time.perf_counter() - again
+    return {"ready_s": ready_s, f"promoted_{promoted}_s": promoted_s}
 
 
-def _children(namespace: str) -> list[Obj]:
-    """What the operator creates for one deployment, without its owner."""
-    obj: Obj = orjson.loads(_body(_TEMPLATE, 1))
+def _router_pods(here: cluster.Cluster, namespace: str) -> dict[str, list[str]]:
+    """Names of the router pods, by deployment."""
+    found: dict[str, list[str]] = {}
+    for pod in here.server.call("GET", PATHS["Pod"].format(namespace))["items"]:
+        owner, router, _ = pod["metadata"]["name"].rpartition("-router-")
+        if router:
+            found.setdefault(owner, []).append(pod["metadata"]["name"])
+    return found
+
+
+def _configure(connection: Connection, name: str, config_map: Obj, pods: dict[str, list[str]], version: str) -> None:
+    """Another configuration, and what has kubelets bring it to the router pods."""
+    namespace, mark = config_map["metadata"]["namespace"], {"metadata": {"annotations": {CONFIG: version}}}
+    data = {file: f"{text}\n# {version}" for file, text in config_map["data"].items()}
+    place = config_map["metadata"]["name"].replace(_TEMPLATE, name)
+    connection.patch(f"{PATHS['ConfigMap'].format(namespace)}/{place}", orjson.dumps(mark | {"data": data}))
+    for pod in pods[name]:
+        connection.patch(f"{PATHS['Pod'].format(namespace)}/{pod}", orjson.dumps(mark))
+
+
+def _named(obj: Obj) -> tuple[str, str]:
+    return obj["kind"], obj["metadata"]["name"]
+
+
+def _children(namespace: str, digit: int) -> list[Obj]:
+    """What the operator creates for one deployment of this model, without its owner."""
+    obj: Obj = orjson.loads(_body(_TEMPLATE, digit))
     obj["metadata"] |= {"namespace": namespace, "uid": "00000000-0000-0000-0000-000000000000", "generation": 1}
     planned = plan(Snapshot(obj), datetime.now(UTC), Options())
     children = [child for wave in planned.create for child in wave]

@@ -1,8 +1,7 @@
 """Asks a served model at a steady rate over kept connections and counts what comes back. Standard library only.
 
-usage: generator.py <url> <requests per second> <connections> <seconds> [--fresh]. It prints one line of JSON:
+usage: generator.py <url> <requests per second> <connections> <seconds>. It prints one line of JSON:
 asked, lost (everything but a 200, by what it was), by (answers by revision), p50_ms, p99_ms. SIGTERM ends it early.
-``--fresh``: every request has a connection of its own.
 """
 
 import asyncio
@@ -20,11 +19,10 @@ PATIENCE = 30.0
 class Load:
     """Requests that are sent when they are due, whatever became of those before."""
 
-    def __init__(self, url: str, rate: float, *, fresh: bool) -> None:
+    def __init__(self, url: str, rate: float) -> None:
         """``rate``: requests per second, over all connections."""
         self._url = urlsplit(url)
         self._rate = rate
-        self._fresh = fresh
         self._next = 0
         self._begun = time.monotonic()
         self.stop = asyncio.Event()
@@ -54,7 +52,7 @@ class Load:
             self.by[headers.get("x-lamplighter-revision", "")] += 1
             if status != 200:
                 self.lost[str(status)] += 1
-            if self._fresh or headers.get("connection", "").lower() == "close":
+            if headers.get("connection", "").lower() == "close":
                 connection[1].close()
                 connection = None
 
@@ -82,7 +80,7 @@ class Load:
 async def main() -> None:
     """Load until the time is over or somebody says so."""
     url, rate, connections, seconds = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-    load = Load(url, rate, fresh="--fresh" in sys.argv)
+    load = Load(url, rate)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, load.stop.set)
     loop.call_later(seconds, load.stop.set)
