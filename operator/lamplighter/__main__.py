@@ -61,6 +61,7 @@ def kinds(settings: Settings) -> dict[str, Kind]:
             deployment.reads,
             functools.partial(deployment.plan, options=deployment_options(settings)),
             deployment.blocked,
+            begins_first=True,
         ),
     }
 
@@ -127,7 +128,7 @@ async def _operate(
     """Watch and reconcile until ``stop`` is set or a task ends that should not."""
     index = new_index(queue, with_nodes=settings.watch_nodes)
     watch = handlers.Watch(index, queue, settings.namespaces, nodes=settings.watch_nodes)
-    reconciler = Reconciler(client, index, kinds(settings), settings.identity, hurry=lambda: queue.new_ones_wait)
+    reconciler = Reconciler(client, index, kinds(settings), settings.identity)
     ready = functools.partial(_may_take_reports, watch, client)
     endpoint.desk = Desk(index, queue, Tokens(client), settings.progress_writes, ready)
     health.trainings = functools.partial(gauges.page, index)

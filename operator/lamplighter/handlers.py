@@ -23,7 +23,7 @@ from kopf._core.reactor import queueing
 from lamplighter.core.naming import SELECTOR
 from lamplighter.core.objects import Obj
 from lamplighter.engine import metrics
-from lamplighter.engine.index import Index
+from lamplighter.engine.index import Index, key_of
 from lamplighter.engine.queue import Key, KeyedQueue
 from lamplighter.engine.resources import PRIMARY, RESOURCES, Resource
 
@@ -101,16 +101,18 @@ class Watch:
                     obj: Obj = dict(event["object"])
                     if event["type"] is None:
                         listed.add((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
-                    self._add(self._index.put(obj), new=kind in PRIMARY and not obj.get("status"))
+                    keys = self._index.put(obj)
+                    for key in keys:  # of those that an object concerns, only itself can be new
+                        self._queue.add(key, new=key == key_of(obj) and not obj.get("status"))
         except Exception as error:
             log.exception("the watch of %s broke", resource.plural)
             self._broken = error
             self._stop.set()
             raise
 
-    def _add(self, keys: Collection[Key], *, new: bool = False) -> None:
+    def _add(self, keys: Collection[Key]) -> None:
         for key in keys:
-            self._queue.add(key, new=new)
+            self._queue.add(key)
 
     @contextlib.contextmanager
     def _in_place_of_kopfs_watcher(self) -> Iterator[None]:

@@ -15,7 +15,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LAMPLIGHTER_", extra="ignore")
 
     namespaces: list[str] = Field(default=[], description="Namespaces to serve, as a JSON list; empty: all of them.")
-    workers: int = Field(default=16, ge=1, le=256, description="Objects that are reconciled at once, new ones first.")
+    workers: int = Field(
+        default=16, ge=1, le=256, description="Objects that are reconciled at the same time; new ones come first."
+    )
     resync: float = Field(default=600, gt=0, description="Every object is looked at again after this time.")
     request_timeout: float = Field(default=30, gt=0, description="Limit of one API request.")
     backoff_first: float = Field(default=0.5, gt=0, description="Pause after the first failed reconcile of an object.")

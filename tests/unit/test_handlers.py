@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from kopf._cogs.clients import watching
 from kopf._core.reactor import orchestration, queueing
-from tests.builders import a_training
+from tests.builders import a_deployment, a_training
 from tests.builders.objects import Obj
 
 from lamplighter import handlers
-from lamplighter.engine.index import Index
+from lamplighter.__main__ import new_index
 from lamplighter.engine.queue import KeyedQueue
 
 
@@ -48,17 +48,19 @@ def test_nothing_is_watched_but_what_the_table_says() -> None:
 
 
 def test_what_nobody_has_looked_at_yet_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def events(**_: object) -> AsyncIterator[Obj]:
-        for name, status in (("old", {"state": "Running"}), ("new", None)):
-            obj = a_training(name).obj() | ({"status": status} if status else {})
-            yield {"type": "ADDED", "object": obj}
+    queue = KeyedQueue()
 
-    async def story() -> None:
-        queue = KeyedQueue()
-        trainings: Any = SimpleNamespace(plural="modeltrainings")
-        watch = handlers.Watch(Index(), queue)
-        await watch._follow(resource=trainings, namespace=None, settings=None)
-        assert [(await queue.get()).name for _ in range(2)] == ["new", "old"]
+    async def events(**_: object) -> AsyncIterator[Obj]:
+        yield {"type": "ADDED", "object": a_deployment("follows").of("training").status(state="Ready").obj()}
+        queue.done(await queue.get())
+        yield {"type": "ADDED", "object": a_training("training").obj()}
+        yield {"type": "ADDED", "object": a_deployment("new").obj()}
+
+    async def story() -> list[str]:
+        watch = handlers.Watch(new_index(queue), queue)
+        deployments: Any = SimpleNamespace(plural="modeldeployments")
+        await watch._follow(resource=deployments, namespace=None, settings=None)
+        return [(await queue.get()).name for _ in range(3)]
 
     monkeypatch.setattr(handlers, "infinite_watch", events)
-    asyncio.run(story())
+    assert asyncio.run(story()) == ["training", "new", "follows"]

@@ -34,7 +34,8 @@ def soonest(*waits: float | None) -> float | None:
 class Plan:
     """What to do, in this order: create, patch, status, events, delete.
 
-    ``create`` holds waves: the objects of one wave are sent at the same time, a wave after the one before it.
+    ``create`` holds waves: the objects of one wave are sent at the same time, a wave after the one before it, and
+    perhaps not before a new plan was made.
     ``patch`` holds partial objects with their ``metadata.uid``: merged, refused when the object is another one by now.
     ``status`` replaces the status; None leaves it. ``delete`` holds only what the status that was
     read already tells of.

@@ -35,7 +35,7 @@ def needed(
     for name, size in _sizes(view, draft, target, follow).items():
         found = newest if newest is not None and newest.name == name else revision.find(view.snapshot, name)
         _sustain(view, name, found, size, work)
-    if draft.stable is not None or draft.candidate is not None:
+    if draft.stable is not None or draft.candidate is not None or draft.retiring:
         _route(view, draft, routers, work)
     return work
 

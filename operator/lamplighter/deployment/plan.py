@@ -75,7 +75,7 @@ def _rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers, error
 
 def _record(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
     """Write down what the router should do, and what it does."""
-    if draft.stable is None and draft.candidate is None:
+    if draft.stable is None and draft.candidate is None and not draft.retiring:
         return
     told, config = draft.router, split.version(view, draft)
     if told.config != config:

@@ -242,7 +242,7 @@ def _drop_candidate(view: DeploymentView, draft: DeploymentStatus, why: str) -> 
 def _retire(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
     """Forget what no router sends to, and what has answered all it was sent.
 
-    Before anything served, a router without a ready pod keeps nothing: it may never come up, and specs be corrected.
+    Before anything served, a router of which no pod runs keeps nothing: it may never come up, and specs be corrected.
     """
     nobody_sends = routers.verified or (draft.stable is None and not routers.ready)
     if not (nobody_sends and routers.lingering_follow):

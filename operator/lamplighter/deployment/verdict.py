@@ -43,7 +43,7 @@ def describe(view: DeploymentView, status: DeploymentStatus, target: Goal, route
     """The verdict on the rollout."""
     name = target.revision.name
     seen = health(view.snapshot, name, _wanted(view, status, target))
-    counted = f"revision {name}: {seen.ready} of {seen.wanted} pods are ready"
+    counted = f"revision {name}: {seen.ready} of {seen.wanted} pods are ready{_held(view, status, name)}"
     obstacle, entry = None if seen.complete else seen.obstacle, status.candidate
     left = rollout.deadline_left(view, status)
     late = left is not None and left <= 0
@@ -119,6 +119,16 @@ def _where(status: DeploymentStatus, entry: CandidateStatus | None) -> str:
         return ""
     mirrored = f" and a copy of {entry.mirror} %" if entry.mirror else ""
     return f"step {entry.progress}, {entry.weight} % of the requests{mirrored} for revision {entry.revision}: "
+
+
+def _held(view: DeploymentView, status: DeploymentStatus, name: str) -> str:
+    """What revisions that are going keep from the wanted one, because routers do not say that they follow."""
+    if all(entry is None or entry.revision != name for entry in (status.stable, status.candidate)):
+        return f"; it begins when one of the {len(status.retiring)} that are going is gone, which no router may send to"
+    going = [entry.revision for entry in status.retiring if existing(view.snapshot, entry.revision)]
+    if status.stable is not None or not going or rollout.unverified(view, status) < _SWAPPED:
+        return ""
+    return f"; pods of revision {' and '.join(going)} stay until every router pod says that it has the newest split"
 
 
 def _awaited(view: DeploymentView, status: DeploymentStatus, target: Goal, complete: bool, routers: Routers) -> str:

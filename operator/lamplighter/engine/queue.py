@@ -6,6 +6,9 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
+_AHEAD = 4
+"""So many new keys go before one of the others that wait: a stream of new ones must not hold those up for ever."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
@@ -27,6 +30,7 @@ class KeyedQueue:
     backoff_max: float = 120.0
     _ready: deque[Key] = field(default_factory=deque)
     _new: deque[Key] = field(default_factory=deque)
+    _ahead: int = 0
     _queued: dict[Key, float] = field(default_factory=dict)
     _busy: dict[Key, float] = field(default_factory=dict)
     _again: set[Key] = field(default_factory=set)
@@ -43,7 +47,7 @@ class KeyedQueue:
         return len(self._ready) + len(self._new)
 
     def add(self, key: Key, *, new: bool = False) -> None:
-        """Have the key reconciled as soon as a worker is free, a new one before all others: somebody waits for it."""
+        """Have the key reconciled as soon as a worker is free, a new one before most others: somebody waits for it."""
         self._due.pop(key, None)
         if key in self._busy:
             self._again.add(key)
@@ -94,7 +98,9 @@ class KeyedQueue:
         while not len(self) or self._closed:
             self._wake.clear()
             await self._wake.wait()
-        key = (self._new or self._ready).popleft()
+        late = bool(self._ready) and (not self._new or self._ahead >= _AHEAD)
+        key = (self._ready if late else self._new).popleft()
+        self._ahead = 0 if late else self._ahead + 1
         del self._queued[key]
         self._busy[key] = _now()
         self._rest.clear()
@@ -126,7 +132,7 @@ class KeyedQueue:
     @property
     def new_ones_wait(self) -> bool:
         """True when a new key waits: whoever can leave the rest of its work for later should."""
-        return bool(self._new)
+        return bool(self._new) and not self._closed
 
     def longest_wait(self) -> float:
         """Seconds that the longest waiting or longest worked-on key has taken so far."""

@@ -41,6 +41,8 @@ class Kind:
     reads: Callable[[Snapshot, datetime], list[Ref]]
     plan: Callable[[Snapshot, datetime], Plan]
     blocked: Blocked
+    begins_first: bool = False
+    """Whether new objects all begin, with their first creates, before one of them is finished."""
 
 
 def utc_now() -> datetime:
@@ -58,18 +60,17 @@ class Reconciler:
         kinds: dict[str, Kind],
         identity: str = "lamplighter",
         clock: Callable[[], datetime] = utc_now,
-        hurry: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``hurry``: asked between two waves of creates; True sends the rest of them to the end of the queue."""
         self._api = api
         self._index = index
         self._kinds = kinds
         self._identity = identity
         self._clock = clock
-        self._hurry = hurry
 
-    async def reconcile(self, key: Key) -> float | None:
+    async def reconcile(self, key: Key, new_ones_wait: Callable[[], bool] = lambda: False) -> float | None:
         """One reconcile. Returns the seconds after which to come back, or None.
+
+        ``new_ones_wait``: asked when a new object of a kind that begins first has; True leaves the rest for later.
 
         Raises:
             TransientError: the snapshot was stale several times over.
@@ -77,13 +78,13 @@ class Reconciler:
         """
         for _ in range(MAX_STALE):
             try:
-                return await self._once(key)
+                return await self._once(key, new_ones_wait)
             except TransientError as error:
                 log.debug("planning again: %s", error)
                 stale = error
         raise stale
 
-    async def _once(self, key: Key) -> float | None:
+    async def _once(self, key: Key, new_ones_wait: Callable[[], bool]) -> float | None:
         kind, now = self._kinds[key.kind], self._clock()
         snapshot = self._index.snapshot(key)
         if snapshot is None:
@@ -95,8 +96,9 @@ class Reconciler:
             related = zip(wanted, found, strict=True)
             snapshot = replace(snapshot, related={(at.kind, at.name): obj for at, obj in related if obj is not None})
         plan = kind.plan(snapshot, now)
+        hurry = new_ones_wait if kind.begins_first and not snapshot.obj.get("status") else lambda: False
         try:
-            if not await execute(plan, snapshot, self._api, self._index, self._identity, now, self._hurry):
+            if not await execute(plan, snapshot, self._api, self._index, self._identity, now, hurry):
                 return 0.0
         except TerminalError as error:
             log.warning("blocked: %s", error, extra={"reason": error.reason})
@@ -143,7 +145,7 @@ async def work(queue: KeyedQueue, reconciler: Reconciler) -> None:
 
 async def _attempt(key: Key, queue: KeyedQueue, reconciler: Reconciler) -> None:
     try:
-        again = await reconciler.reconcile(key)
+        again = await reconciler.reconcile(key, lambda: queue.new_ones_wait)
     except asyncio.CancelledError:
         raise
     except ApiError as error:

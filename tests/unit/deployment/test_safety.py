@@ -1,6 +1,6 @@
 """What serves is never given up for what does not, whatever routers, pods and people do."""
 
-from tests.builders import Scene, a_deployment, a_trained
+from tests.builders import Scene, a_deployment, a_trained, a_workload
 from tests.builders.objects import Obj
 from tests.builders.routers import ready_pods, router_says, routers_follow, version
 from tests.unit.deployment.scenes import (
@@ -217,3 +217,22 @@ def test_first_revisions_are_corrected_again_and_again_though_no_router_comes_up
     for workers in range(2, 20):
         over(scene.edit(runtime={"workers": workers}).settle())
         assert candidate(scene) == only(scene)
+
+
+def test_too_many_corrections_at_once_wait_for_routers_and_go_on_when_those_follow() -> None:
+    scene = lagging(coming_up())
+    for workers in range(2, 16):
+        over(scene.edit(runtime={"workers": workers}))
+    assert "12 that are going" in scene.told("Ready")[2]
+    scene.cluster = routers_follow
+    over(over(over(scene)))
+    assert candidate(scene) == only(scene)
+
+
+def test_a_correction_says_who_keeps_its_room() -> None:
+    scene = lagging(coming_up())
+    broken = only(scene)
+    scene.having(a_workload(scene.child("Deployment", broken)).status(replicas=1))
+    scene.edit(runtime={"workers": 2}).settle().later(30).settle()
+    held = f"pods of revision {broken.removeprefix('digits-')} stay until every router pod says"
+    assert held in scene.told("Ready")[2]

@@ -51,8 +51,30 @@ def test_new_keys_come_before_all_others_and_once() -> None:
         queue.add(C)
         assert (len(queue), queue.new_ones_wait) == (3, True)
         assert [await queue.get() for _ in range(2)] == [C, B]
-        assert (len(queue), queue.new_ones_wait, queue.idle) == (1, False, False)
+        assert (len(queue), queue.new_ones_wait) == (1, False)
         assert await queue.get() == A
+
+    run(story())
+
+
+def test_a_queue_in_which_only_a_new_key_waits_is_not_idle_and_not_after_it_was_drained_in_a_hurry() -> None:
+    async def story() -> None:
+        queue = KeyedQueue()
+        queue.add(A, new=True)
+        assert not queue.idle
+        await queue.drained()
+        assert not queue.new_ones_wait
+
+    run(story())
+
+
+def test_a_stream_of_new_keys_does_not_hold_up_the_others_for_ever() -> None:
+    async def story() -> None:
+        queue = KeyedQueue()
+        queue.add(A)
+        for number in range(20):
+            queue.add(Key("ModelTraining", "team", f"new-{number}"), new=True)
+        assert A in [await queue.get() for _ in range(6)]
 
     run(story())
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 from prometheus_client import REGISTRY
 from tests.builders import a_config_map, a_training
+from tests.builders.objects import Obj
 from tests.unit.engine.quick import now, run
 from tests.unit.engine.recorder import BROKEN, INVALID, Recorder
 
@@ -44,14 +46,11 @@ class Logic:
         return Plan(status={"state": error.reason}, requeue_after=look_again)
 
 
-def reconciler(
-    logic: Logic, api: Recorder, index: Index | None = None, hurry: Callable[[], bool] = lambda: False
-) -> Reconciler:
+def reconciler(logic: Logic, api: Recorder, index: Index | None = None) -> Reconciler:
     """A reconciler that knows one training."""
     index = index or Index()
     index.put(a_training("digits").obj())
-    now = datetime(2026, 11, 21, tzinfo=UTC)
-    return Reconciler(api, index, {"ModelTraining": logic.kind}, "pod-1", lambda: now, hurry)
+    return Reconciler(api, index, {"ModelTraining": logic.kind}, "pod-1", lambda: datetime(2026, 11, 21, tzinfo=UTC))
 
 
 def outcome(logic: Logic, api: Recorder | None = None) -> float | None:
@@ -75,14 +74,53 @@ def test_an_empty_plan_sends_nothing() -> None:
     assert api.calls == []
 
 
-def test_while_new_ones_wait_a_plan_goes_no_further_than_its_first_creates() -> None:
-    second = {"kind": "Job", "metadata": {"name": "k", "namespace": "team"}}
-    plan = Plan(create=((), (CHILD,), (second,)), status={"state": "Pending"}, requeue_after=42)
-    api = Recorder()
-    assert run(reconciler(Logic(plan), api, hurry=lambda: True).reconcile(KEY)) == 0.0
-    assert api.calls == [("create", "Job j")]
-    last = Plan(create=((), (second,)), requeue_after=42)
-    assert run(reconciler(Logic(last), api, hurry=lambda: True).reconcile(KEY)) == 42
+SECOND = {"kind": "Job", "metadata": {"name": "k", "namespace": "team"}}
+
+
+@pytest.mark.parametrize(
+    ("begins_first", "status", "waves", "created"),
+    [
+        (True, {}, ((), (CHILD,), (SECOND,)), ["Job j"]),
+        (True, {}, ((), (SECOND,)), ["Job k"]),
+        (True, {"state": "Running"}, ((CHILD,), (SECOND,)), ["Job j", "Job k"]),
+        (False, {}, ((CHILD,), (SECOND,)), ["Job j", "Job k"]),
+    ],
+    ids=["new", "in its last wave", "known", "of another kind"],
+)
+def test_while_new_ones_wait_a_new_object_gets_its_first_creates(
+    begins_first: bool, status: Obj, waves: tuple[tuple[Obj, ...], ...], created: list[str]
+) -> None:
+    index, api = Index(), Recorder()
+    index.put(a_training("digits").obj() | {"status": status})
+    kind = replace(Logic(Plan(create=waves, requeue_after=42)).kind, begins_first=begins_first)
+    again = run(Reconciler(api, index, {"ModelTraining": kind}).reconcile(KEY, lambda: True))
+    assert [name for _, name in api.calls] == created
+    assert again == (42 if waves[-1][0]["metadata"]["name"] in str(created) else 0)
+
+
+def test_a_worker_finishes_a_new_object_when_no_other_new_one_waits() -> None:
+    seen: list[str] = []
+
+    async def story() -> None:
+        queue, index = KeyedQueue(), Index()
+
+        class Busy(Recorder):
+            async def create(self, obj: Obj) -> Obj:
+                seen.append(obj["metadata"]["name"])
+                if len(seen) == 1:
+                    queue.add(Key("ModelTraining", "team", "other"), new=True)
+                return await super().create(obj)
+
+        index.put(a_training("digits").obj())
+        logic = Logic(Plan(create=((CHILD,), (SECOND,))), Plan(create=((SECOND,), (CHILD,))))
+        kind = replace(logic.kind, begins_first=True)
+        task = asyncio.create_task(work(queue, Reconciler(Busy(), index, {"ModelTraining": kind})))
+        queue.add(KEY, new=True)
+        await asyncio.sleep(1)
+        task.cancel()
+
+    run(story())
+    assert seen == ["j", "k", "j"]
 
 
 def test_what_a_plan_wants_to_read_is_read_before_it_is_made() -> None:
@@ -133,9 +171,9 @@ def times(story: Callable[[KeyedQueue], Logic | Exception], until: float) -> lis
     looked: list[float] = []
 
     class Watched(Reconciler):
-        async def reconcile(self, key: Key) -> float | None:
+        async def reconcile(self, key: Key, new_ones_wait: Callable[[], bool] = lambda: False) -> float | None:
             looked.append(now())
-            return await super().reconcile(key)
+            return await super().reconcile(key, new_ones_wait)
 
     async def worker() -> None:
         queue = KeyedQueue(backoff_first=1.0, backoff_max=60.0)
