@@ -23,7 +23,7 @@ from kopf._core.reactor import queueing
 from lamplighter.core.naming import SELECTOR
 from lamplighter.core.objects import Obj
 from lamplighter.engine import metrics
-from lamplighter.engine.index import Index, key_of
+from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key, KeyedQueue
 from lamplighter.engine.resources import PRIMARY, RESOURCES, Resource
 
@@ -103,7 +103,7 @@ class Watch:
                         listed.add((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
                     keys = self._index.put(obj)
                     for key in keys:  # of those that an object concerns, only itself can be new
-                        self._queue.add(key, new=key == key_of(obj) and not obj.get("status"))
+                        self._queue.add(key, new=not obj.get("status") and _is(key, obj))
         except Exception as error:
             log.exception("the watch of %s broke", resource.plural)
             self._broken = error
@@ -122,6 +122,11 @@ class Watch:
             yield
         finally:
             queueing.watcher = original
+
+
+def _is(key: Key, obj: Obj) -> bool:
+    """Whether the key is that of the object, not only of one that it concerns."""
+    return (key.kind, key.name) == (obj["kind"], obj["metadata"]["name"])
 
 
 def _registry(watched: Collection[Resource]) -> kopf.OperatorRegistry:

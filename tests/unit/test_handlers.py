@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from kopf._cogs.clients import watching
 from kopf._core.reactor import orchestration, queueing
-from tests.builders import a_deployment, a_training
+from tests.builders import a_deployment, a_node, a_training
 from tests.builders.objects import Obj
 
 from lamplighter import handlers
@@ -54,6 +54,7 @@ def test_what_nobody_has_looked_at_yet_comes_first(monkeypatch: pytest.MonkeyPat
         yield {"type": "ADDED", "object": a_deployment("follows").of("training").status(state="Ready").obj()}
         queue.done(await queue.get())
         yield {"type": "ADDED", "object": a_training("training").obj()}
+        yield {"type": "ADDED", "object": a_node("no-namespace").obj()}
         yield {"type": "ADDED", "object": a_deployment("new").obj()}
 
     async def story() -> list[str]:

@@ -48,7 +48,7 @@ class Index:
         """Remember an object. Returns the keys to reconcile; none when nothing in it is news to a plan."""
         if obj["kind"] == "Node":
             return self._put_node(obj)
-        key = key_of(obj)
+        key = _key(obj)
         if key.kind in OWNER_LABEL:
             return self._put_primary(key, obj)
         owner = owner_key(obj)
@@ -76,7 +76,7 @@ class Index:
         """Forget an object that was deleted. Returns the keys to reconcile."""
         if obj["kind"] == "Node":
             return self._remove_node(obj["metadata"]["name"])
-        key = key_of(obj)
+        key = _key(obj)
         uid = obj["metadata"].get("uid")
         if key.kind in OWNER_LABEL:
             known = self._primary.get(key)
@@ -231,8 +231,7 @@ def owner_key(obj: Obj) -> Key | None:
     return None
 
 
-def key_of(obj: Obj) -> Key:
-    """What an object would be in the queue: kind, namespace and name."""
+def _key(obj: Obj) -> Key:
     return Key(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
 
 
