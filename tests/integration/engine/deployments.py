@@ -173,7 +173,13 @@ async def rerouted(world: World) -> None:
     (before,) = routers(world)
     await world.change("ModelDeployment", router={"template": {"metadata": {"annotations": {"a": "b"}}}})
     await world.until("the old router Deployment is gone", lambda: before not in routers(world))
-    await world.until("its pod is gone", lambda: world.status("ModelDeployment")["router"]["readyReplicas"] == 1)
+    await world.until("its pod is gone", lambda: not _pods(world, before))
+
+
+def _pods(world: World, workload: str) -> list[str]:
+    """The pods of a Deployment. What the status counts of them is the same before its successor's are ready."""
+    children = world.watches.of_owner(world.name)
+    return [name for kind, name in children if kind == "Pod" and name.startswith(f"{workload}-")]
 
 
 def routers(world: World) -> set[str]:
