@@ -6,7 +6,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-_AHEAD = 4
+_AHEAD = 16
 """So many new keys go before one of the others that wait: a stream of new ones must not hold those up for ever."""
 
 
