@@ -68,7 +68,9 @@ async def test_a_leader_that_cannot_renew_its_lease_ends(
 ) -> None:
     lease = {"LAMPLIGHTER_LEADER_ELECTION": "true", "POD_NAMESPACE": watches.namespace, **SHORT}
     with Operator(tmp_path / "kubeconfig", tmp_path / "operator.log", (watches.namespace,), **lease) as operator:
-        await wait_until("it leads", lambda: operator.leads)
+        story = Story(watches, "kept")
+        await story.create(training(story.name, **HOLD))
+        await story.until_state("Running")  # it leads, and works
         harm(line)
         await wait_until("it ends", lambda: operator.exit_code is not None)
         assert operator.exit_code == 1
