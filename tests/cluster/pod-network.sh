@@ -16,6 +16,9 @@ configure() {
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
 C
   add "$1" nat POSTROUTING -s "$2" ! -d $all_pods -j MASQUERADE
+  # Not about names: both questions of a resolver (A, AAAA) come from one port, and while the first is held here, the second may get another DNS server;
+  # the kernel then keeps one of the two connections for a second only. An answer that takes longer would be lost, and the resolver asks again after five.
+  add "$1" mangle FORWARD -p udp --dport 53 -j RETURN
   add "$1" mangle FORWARD -m conntrack --ctstate NEW -j NFQUEUE --queue-num 100 --queue-bypass   # ask kube-network-policies
 }
 

@@ -45,7 +45,7 @@ class Load:
                     connection = connection or await asyncio.open_connection(self._url.hostname, self._url.port or 80)
                     status, headers = await self._predict(*connection)
             except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
-                self.lost[type(error).__name__] += 1
+                self.lost[repr(error)] += 1
                 connection = None
                 continue
             self.times.append(time.monotonic() - begin)
