@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, auto
 
 from lamplighter.api.common import seconds
@@ -10,10 +10,10 @@ from lamplighter.api.failures import Cause, Failure
 from lamplighter.api.training import Run, TrainingSpec
 from lamplighter.core import pods
 from lamplighter.core.conditions import reason_word
-from lamplighter.core.naming import ATTEMPT, RUN, STAGE
-from lamplighter.core.objects import Obj, annotations, condition, controlled_by, labels, moment
+from lamplighter.core.objects import Obj, annotations, condition, labels, moment
 from lamplighter.core.plan import soonest
 from lamplighter.training import diagnosis, freeze, witness
+from lamplighter.training.before import alive_before, in_the_way, of_before, overdue_in, pods_of
 from lamplighter.training.diagnosis import Evidence
 from lamplighter.training.stage import STAGE_CONTAINERS
 from lamplighter.training.stages import TRAIN
@@ -21,7 +21,6 @@ from lamplighter.training.view import TrainingView
 
 EVIDENCE_GRACE = 10.0
 """Seconds to wait for the pod that explains a Job's end: Jobs and pods arrive on different watch streams."""
-_OVERDUE = timedelta(seconds=30)
 _STARTED = ("Running", "Succeeded", "Failed")
 """A pod that failed has run; that the stage failed is the Job's to say."""
 _INDEX = "batch.kubernetes.io/job-completion-index"
@@ -58,16 +57,9 @@ class Observation:
     word: str | None = None
 
 
-def pods_of(view: TrainingView, job: Obj) -> list[Obj]:
-    """The pods of a Job; a copy that somebody made of one to look into it has its labels, but not its controller."""
-    mine = labels(job)
-    alike = view.snapshot.all_owned("Pod", **{key: mine[key] for key in (RUN, STAGE, ATTEMPT) if key in mine})
-    return [pod for pod in alike if controlled_by(pod, "Job", job["metadata"]["name"])]
-
-
 def observe(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> Observation:
     """Judge one stage by its Job, its pods and their Nodes."""
-    its_pods = [pod for pod in pods_of(view, job) if not _of_before(job, pod)]
+    its_pods = [pod for pod in pods_of(view, job) if not of_before(job, pod)]
     present = _present(run, spec, its_pods)
     if done := condition(job, "Complete") or condition(job, "SuccessCriteriaMet"):
         return _succeeded(its_pods, done, view.now)
@@ -99,7 +91,7 @@ def unexplained(view: TrainingView, run: Run, job: Obj) -> bool:
     if failed is None:
         return False
     spec = freeze.in_force(view, run.number)  # read only now: most looks are at Jobs that have not failed
-    its_pods = [pod for pod in pods_of(view, job) if not _of_before(job, pod)]
+    its_pods = [pod for pod in pods_of(view, job) if not of_before(job, pod)]
     found = _found(view, run, spec, failed, _present(run, spec, its_pods))
     return found is None or found.echo
 
@@ -135,8 +127,12 @@ def _succeeded(its_pods: list[Obj], done: Obj, now: datetime) -> Observation:
 
 
 def _suspended(view: TrainingView, spec: TrainingSpec, its_pods: list[Obj]) -> Observation:
-    if view.spec.suspend or spec.queue_name is None:
+    if view.spec.suspend:
         return Observation(Progress.SUSPENDED, SUSPENDED)
+    if spec.queue_name is None:
+        before = in_the_way(view, its_pods)
+        said = f"goes on when {_pods(len(before))} of before ended" if before else "goes on"
+        return Observation(Progress.SUSPENDED, said, retry_after=soonest(*(overdue_in(view, pod) for pod in before)))
     left = sum(not pods.over(pod) for pod in its_pods)
     message = f"waits in queue {spec.queue_name}" + (f"; {_pods(left)} of before still end" if left else "")
     return Observation(Progress.SUSPENDED, message, word="Queued")
@@ -180,7 +176,7 @@ def _active(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, its_pods
     left = _start_time_left(view, run, job)
     hindrance = next((found for pod in its_pods if (found := pods.obstacle(pod))), None)
     if hindrance is not None and hindrance.reason == "Unschedulable":
-        if before := _alive_before(view, run):
+        if before := alive_before(view, run):
             message = f"waiting for {_pods(before)} of earlier attempts to end"
             return Observation(Progress.PENDING, message)
         if run.avoided_nodes:
@@ -220,25 +216,6 @@ def _start_time_left(view: TrainingView, run: Run, job: Obj) -> float | None:
     if limit is None or begun is None or begun == run.executed_at:
         return None
     return seconds(limit) - (view.now - moment(begun)).total_seconds()
-
-
-def _alive_before(view: TrainingView, run: Run) -> int:
-    """Pods of earlier attempts, stages and runs that still hold their place."""
-    mine = {RUN: str(run.number), STAGE: run.stage, ATTEMPT: str(run.attempt)}
-    others = [pod for pod in view.snapshot.all_owned("Pod") if not mine.items() <= labels(pod).items()]
-    return sum(not (pods.over(pod) or _overdue(view, pod)) for pod in others)
-
-
-def _overdue(view: TrainingView, pod: Obj) -> bool:
-    """True for a pod that should have ended, as on a Node that is lost: nobody waits for its place."""
-    end = pod["metadata"].get("deletionTimestamp")
-    return end is not None and moment(end) + _OVERDUE < view.now
-
-
-def _of_before(job: Obj, pod: Obj) -> bool:
-    """True for a pod that was stopped by a suspension that is over: how it ended says nothing about the pods of now."""
-    meta, begun = pod["metadata"], job.get("status", {}).get("startTime") or ""
-    return "deletionTimestamp" in meta and str(meta.get("creationTimestamp") or "9999") < begun
 
 
 def _refused(job: Obj) -> bool:

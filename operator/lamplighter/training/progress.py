@@ -6,11 +6,11 @@ from pydantic import ValidationError
 
 from lamplighter.api.failures import Cause, Failure
 from lamplighter.api.training import Artifact, Run, RunState, TrainingSpec
-from lamplighter.core import pods
 from lamplighter.core.objects import Obj, partial, timestamp
 from lamplighter.core.plan import Plan
 from lamplighter.training import attempts, freeze, output, reports, stages
-from lamplighter.training.observe import Observation, Progress, observe, pods_of
+from lamplighter.training.before import in_the_way, pods_of
+from lamplighter.training.observe import Observation, Progress, observe
 from lamplighter.training.start import stage_children
 from lamplighter.training.verdict import ended, under_way
 from lamplighter.training.view import TrainingView
@@ -169,9 +169,7 @@ def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[
     change: Obj = {}
     suspended = bool(job["spec"].get("suspend"))
     # Nobody joins a gang whose members of before are still saving their work, or about to be removed.
-    free = not suspended or all(
-        pods.over(pod) and "deletionTimestamp" not in pod["metadata"] for pod in pods_of(view, job)
-    )
+    free = not suspended or not in_the_way(view, pods_of(view, job))
     if spec.queue_name is None and suspended is not view.spec.suspend and free:
         change["suspend"] = view.spec.suspend
     if run.stage == stages.TRAIN and spec.elastic and job["spec"].get("parallelism") != spec.nodes:

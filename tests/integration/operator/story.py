@@ -41,14 +41,17 @@ class Story:
 
     async def end_pods(self) -> None:
         """All pods of the name succeed, as the kubelet tells it."""
-        own = [obj for obj in self.watches.of_owner(self.name).values() if obj["kind"] == "Pod"]
-        for pod in own:
+        for pod in self.pods():
             now = await self.watches.server.get(ref(pod))
             assert now is not None
             message = {"exitCode": 0, "message": json.dumps({"reason": "Succeeded"})}
             ended = [entry | {"state": {"terminated": message}} for entry in now["status"]["containerStatuses"]]
             status = now["status"] | {"phase": "Succeeded", "containerStatuses": ended}
             await self.watches.server.replace_status(now | {"status": status})
+
+    def pods(self) -> list[Obj]:
+        """All pods of the name."""
+        return [obj for obj in self.watches.of_owner(self.name).values() if obj["kind"] == "Pod"]
 
     def get(self, kind: str, name: str | None = None) -> Obj:
         """An object as the watches told it last; empty when there is none."""

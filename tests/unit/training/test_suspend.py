@@ -1,7 +1,9 @@
 """Holding a run and letting it go on, at every moment, with and without a queue."""
 
+import pytest
 from tests.builders import Scene, a_job, a_training, at
 from tests.builders.objects import Obj
+from tests.builders.pods import Pod
 from tests.builders.trainings import Training
 from tests.unit.training.gangs import GANG, created, job, pod, running, runs
 
@@ -40,6 +42,28 @@ def test_a_resume_waits_for_the_pods_that_still_save_their_work() -> None:
     assert scene.child("Job", "digits-1-1")["spec"]["suspend"] is True
     scene.without("Pod", "digits-1-1-0-x7k2p").without("Pod", "digits-1-1-1-x7k2p")
     assert suspends(scene) == [("digits-1-1", False)]
+
+
+def test_a_resume_tells_what_it_waits_for() -> None:
+    scene = running().edit(suspend=True).settle()
+    scene.having(*(pod(index).running().deleted() for index in (0, 1))).edit(suspend=False).settle()
+    assert scene.told("Ready")[2].endswith("goes on when 2 pods of before ended")
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [pod(1).failed(143).disrupted("PreemptionByScheduler"), pod(1).running()],
+    ids=["preempted", "on a silent node"],
+)
+def test_a_resume_does_not_wait_for_ever_for_a_pod_that_was_deleted(kept: Pod) -> None:
+    """The Job of an elastic gang keeps one that ended until it makes the next, which a suspended Job never does."""
+    scene = running().edit(suspend=True).settle().without("Pod", "digits-1-1-0-x7k2p")
+    scene.having(kept.created(-5).deleted(2)).edit(suspend=False).settle()
+    assert (suspends(scene), scene.waits()) == ([], 32)
+    scene.after(32)
+    assert suspends(scene) == [("digits-1-1", False)]
+    scene.having(job()).settle()  # resumed, and not yet started again by the Job's controller
+    assert (scene.run["attempt"], scene.state) == (1, "Pending")
 
 
 def test_how_pods_of_before_a_suspension_ended_says_nothing_about_those_after_it() -> None:

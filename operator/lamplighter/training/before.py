@@ -1,0 +1,57 @@
+"""The pods of a Job, and those of before: of earlier attempts, or stopped by a suspension that is over."""
+
+from datetime import timedelta
+
+from lamplighter.api.training import Run
+from lamplighter.core import pods
+from lamplighter.core.naming import ATTEMPT, RUN, STAGE
+from lamplighter.core.objects import Obj, controlled_by, labels, moment
+from lamplighter.training.view import TrainingView
+
+_OVERDUE = timedelta(seconds=30)
+
+
+def pods_of(view: TrainingView, job: Obj) -> list[Obj]:
+    """The pods of a Job; a copy that somebody made of one to look into it has its labels, but not its controller."""
+    mine = labels(job)
+    alike = view.snapshot.all_owned("Pod", **{key: mine[key] for key in (RUN, STAGE, ATTEMPT) if key in mine})
+    return [pod for pod in alike if controlled_by(pod, "Job", job["metadata"]["name"])]
+
+
+def alive_before(view: TrainingView, run: Run) -> int:
+    """Pods of earlier attempts, stages and runs that still hold their place."""
+    mine = {RUN: str(run.number), STAGE: run.stage, ATTEMPT: str(run.attempt)}
+    others = [pod for pod in view.snapshot.all_owned("Pod") if not mine.items() <= labels(pod).items()]
+    return sum(not (pods.over(pod) or _overdue(view, pod)) for pod in others)
+
+
+def _overdue(view: TrainingView, pod: Obj) -> bool:
+    """True for a pod that should have ended, as on a Node that is lost: nobody waits for its place."""
+    left = overdue_in(view, pod)
+    return left is not None and left <= 0
+
+
+def overdue_in(view: TrainingView, pod: Obj) -> float | None:
+    """Seconds until nobody waits for a deleted pod any more; None for one that was not deleted."""
+    end = pod["metadata"].get("deletionTimestamp")
+    return None if end is None else (moment(end) + _OVERDUE - view.now).total_seconds()
+
+
+def of_before(job: Obj, pod: Obj) -> bool:
+    """True for a pod that was stopped by a suspension that is over: how it ended says nothing about the pods of now."""
+    meta, begun = pod["metadata"], job.get("status", {}).get("startTime")
+    if "deletionTimestamp" not in meta or job["spec"].get("suspend"):
+        return False
+    return begun is None or str(meta.get("creationTimestamp") or "9999") < begun  # the Job controller starts it later
+
+
+def in_the_way(view: TrainingView, its_pods: list[Obj]) -> list[Obj]:
+    """The pods of a suspended Job that nobody joins: they still save their work, or are about to be removed.
+
+    One that should be gone is not waited for: the Job of an elastic gang keeps what ended until it makes the next one.
+    """
+    return [
+        pod
+        for pod in its_pods
+        if ("deletionTimestamp" in pod["metadata"] or not pods.over(pod)) and not _overdue(view, pod)
+    ]
