@@ -96,21 +96,21 @@ def _stays_ready(view: DeploymentView, status: DeploymentStatus) -> bool:
 def _under_way(
     view: DeploymentView, status: DeploymentStatus, target: Goal, entry: CandidateStatus, counted: str
 ) -> None:
-    where = _where(status, entry)
+    where, limping = _where(status, entry), _limping(view, status)
     if status.paused:
-        said = f"{where}paused by somebody; {RESUME} or {PROMOTE} let it go on, {ABORT} gives it up"
+        said = f"{where}paused by somebody; {RESUME} or {PROMOTE} let it go on, {ABORT} gives it up{limping}"
         _conclude(view, status, reason="Paused", message=said, progressing=True)
     elif steps.pausing(entry, target.course, view.now):
-        said = f"{where}waits for somebody: {RESUME}, {SKIP} or {PROMOTE} let it go on, {ABORT} gives it up"
+        said = f"{where}waits for somebody: {RESUME}, {SKIP} or {PROMOTE} let it go on, {ABORT} gives it up{limping}"
         _conclude(view, status, reason="Paused", message=said, progressing=True)
     elif entry.step_since is not None:
         hold = target.course.step(entry.step).hold
         holds = status.router.verified
         unsaid = "" if holds else ", but not every router pod says now that it has the newest split"
-        said = f"{where}holds for {hold} since {entry.step_since}{unsaid}"
+        said = f"{where}holds for {hold} since {entry.step_since}{unsaid}{limping}"
         _conclude(view, status, reason="Holding" if holds else "RollingOut", message=said, progressing=True)
     else:
-        _conclude(view, status, reason="RollingOut", message=where + counted, progressing=True)
+        _conclude(view, status, reason="RollingOut", message=where + counted + limping, progressing=True)
 
 
 def _where(status: DeploymentStatus, entry: CandidateStatus | None) -> str:
@@ -119,6 +119,17 @@ def _where(status: DeploymentStatus, entry: CandidateStatus | None) -> str:
         return ""
     mirrored = f" and a copy of {entry.mirror} %" if entry.mirror else ""
     return f"step {entry.progress}, {entry.weight} % of the requests{mirrored} for revision {entry.revision}: "
+
+
+def _limping(view: DeploymentView, status: DeploymentStatus) -> str:
+    """What the pods of the stable revision complain of while another one is on its way."""
+    if status.stable is None:
+        return ""
+    name = status.stable.revision
+    seen = health(view.snapshot, name, existing(view.snapshot, name))
+    if seen.obstacle is None:
+        return ""
+    return f"; stable revision {name}: {seen.ready} of {seen.wanted} pods are ready. {seen.obstacle.message}"
 
 
 def _held(view: DeploymentView, status: DeploymentStatus, name: str) -> str:

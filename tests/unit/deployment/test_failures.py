@@ -47,16 +47,27 @@ def test_a_worker_that_cannot_load_is_told_with_its_last_line() -> None:
 DEAD = "0 of 1 workers are ready; a worker died and is started anew: ZeroDivisionError: division by zero"
 
 
-def doubtful(scene: Scene, said: Obj | None) -> Scene:
-    """The only pod runs, is not ready any more, and says why; None: it says nothing."""
-    running = pod(scene).running().obj()
-    ready(scene, only(scene), 0).having(running)
+def doubtful(scene: Scene, said: Obj | None, name: str | None = None) -> Scene:
+    """The pod of a revision runs, is not ready any more, and says why; None: it says nothing."""
+    running = pod(scene, name).running().obj()
+    ready(scene, name or only(scene), 0).having(running)
     place = Ref("ModelReadiness", "team", running["metadata"]["name"])
     assert place not in scene.reads, "it has just begun to run"
     asked = [place.name for place in scene.later(10).reads if place.kind == "ModelReadiness"]
     assert asked == [running["metadata"]["name"]]
     scene.related |= {("ModelReadiness", name): said for name in asked if said is not None}
     return scene.settle()
+
+
+def test_a_worker_of_the_stable_revision_that_died_is_told_of_during_a_rollout() -> None:
+    scene, old, _ = with_candidate()
+    doubtful(scene, {"reason": "WorkerFailed", "message": DEAD}, old)
+    assert scene.told("Ready")[1] == "RollingOut"
+    name = old.removeprefix("digits-")
+    assert f"; stable revision {name}: 0 of 1 pods are ready. pod {old}" in scene.told("Ready")[2]
+    assert scene.told("Ready")[2].endswith(DEAD)
+    ready(scene, old).having(pod(scene, old).running().ready()).settle()
+    assert "stable revision" not in scene.told("Ready")[2]
 
 
 def test_a_worker_that_died_is_told_of_at_once_with_its_last_line() -> None:
