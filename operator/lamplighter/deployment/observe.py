@@ -50,6 +50,12 @@ def routers_missing(view: DeploymentView) -> str:
     return f"{ready} of {wanted} router pods are ready" if ready < wanted else ""
 
 
+def asked_for(snapshot: Snapshot, revision: str) -> int:
+    """How many pods of a revision its Deployment is to have."""
+    deployment = snapshot.owned("Deployment", object_name(snapshot.name, revision))
+    return int(deployment["spec"].get("replicas", 1)) if deployment else 0
+
+
 def existing(snapshot: Snapshot, revision: str) -> int:
     """How many pods a revision has, ready or not."""
     deployment = snapshot.owned("Deployment", object_name(snapshot.name, revision))

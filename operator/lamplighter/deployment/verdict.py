@@ -8,7 +8,7 @@ from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Event, Plan
 from lamplighter.deployment import candidate as steps
 from lamplighter.deployment import rollout, split, torchserve, unready, workload
-from lamplighter.deployment.observe import existing, health, in_the_way, router_obstacle, routers_missing
+from lamplighter.deployment.observe import asked_for, existing, health, in_the_way, router_obstacle, routers_missing
 from lamplighter.deployment.rollout import Goal
 from lamplighter.deployment.split import Routers
 from lamplighter.deployment.view import DeploymentView
@@ -96,21 +96,21 @@ def _stays_ready(view: DeploymentView, status: DeploymentStatus) -> bool:
 def _under_way(
     view: DeploymentView, status: DeploymentStatus, target: Goal, entry: CandidateStatus, counted: str
 ) -> None:
-    where, limping = _where(status, entry), _limping(view, status)
+    where = _where(status, entry)
     if status.paused:
-        said = f"{where}paused by somebody; {RESUME} or {PROMOTE} let it go on, {ABORT} gives it up{limping}"
+        said = f"{where}paused by somebody; {RESUME} or {PROMOTE} let it go on, {ABORT} gives it up"
         _conclude(view, status, reason="Paused", message=said, progressing=True)
     elif steps.pausing(entry, target.course, view.now):
-        said = f"{where}waits for somebody: {RESUME}, {SKIP} or {PROMOTE} let it go on, {ABORT} gives it up{limping}"
+        said = f"{where}waits for somebody: {RESUME}, {SKIP} or {PROMOTE} let it go on, {ABORT} gives it up"
         _conclude(view, status, reason="Paused", message=said, progressing=True)
     elif entry.step_since is not None:
         hold = target.course.step(entry.step).hold
         holds = status.router.verified
         unsaid = "" if holds else ", but not every router pod says now that it has the newest split"
-        said = f"{where}holds for {hold} since {entry.step_since}{unsaid}{limping}"
+        said = f"{where}holds for {hold} since {entry.step_since}{unsaid}"
         _conclude(view, status, reason="Holding" if holds else "RollingOut", message=said, progressing=True)
     else:
-        _conclude(view, status, reason="RollingOut", message=where + counted + limping, progressing=True)
+        _conclude(view, status, reason="RollingOut", message=where + counted, progressing=True)
 
 
 def _where(status: DeploymentStatus, entry: CandidateStatus | None) -> str:
@@ -123,10 +123,10 @@ def _where(status: DeploymentStatus, entry: CandidateStatus | None) -> str:
 
 def _limping(view: DeploymentView, status: DeploymentStatus) -> str:
     """What the pods of the stable revision complain of while another one is on its way."""
-    if status.stable is None:
+    if status.stable is None or status.candidate is None:
         return ""
     name = status.stable.revision
-    seen = health(view.snapshot, name, existing(view.snapshot, name))
+    seen = health(view.snapshot, name, asked_for(view.snapshot, name))
     if seen.obstacle is None:
         return ""
     return f"; stable revision {name}: {seen.ready} of {seen.wanted} pods are ready. {seen.obstacle.message}"
@@ -196,6 +196,7 @@ def _conclude(
     snapshot, stable = view.snapshot, status.stable
     status.state = reason
     ready = not progressing and not stalled
+    message += _limping(view, status)
     view.summarize(status, ready=ready, progressing=progressing, stalled=stalled, reason=reason, message=message)
     everything = status.candidate if status.candidate is not None and status.candidate.weight == 100 else stable
     serving = everything.ready_replicas if everything is not None else 0

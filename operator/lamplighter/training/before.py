@@ -5,10 +5,12 @@ from datetime import timedelta
 from lamplighter.api.training import Run
 from lamplighter.core import pods
 from lamplighter.core.naming import ATTEMPT, RUN, STAGE
-from lamplighter.core.objects import Obj, controlled_by, labels, moment
+from lamplighter.core.objects import Obj, condition, controlled_by, labels, moment
 from lamplighter.training.view import TrainingView
 
 _OVERDUE = timedelta(seconds=30)
+_STARTS_WITHIN = timedelta(seconds=5)
+"""A Job's start is written down after its pods were made; those of before are older than that."""
 
 
 def pods_of(view: TrainingView, job: Obj) -> list[Obj]:
@@ -39,16 +41,19 @@ def overdue_in(view: TrainingView, pod: Obj) -> float | None:
 
 def of_before(job: Obj, pod: Obj) -> bool:
     """True for a pod that was stopped by a suspension that is over: how it ended says nothing about the pods of now."""
-    meta, begun = pod["metadata"], job.get("status", {}).get("startTime")
-    if "deletionTimestamp" not in meta or job["spec"].get("suspend"):
+    if "deletionTimestamp" not in pod["metadata"] or job["spec"].get("suspend"):
         return False
-    return begun is None or str(meta.get("creationTimestamp") or "9999") < begun  # the Job controller starts it later
+    if condition(job, "Suspended"):
+        return True  # resumed, but its controller has not started it again
+    begun, made = job.get("status", {}).get("startTime"), pod["metadata"].get("creationTimestamp")
+    return begun is not None and made is not None and moment(made) + _STARTS_WITHIN < moment(begun)
 
 
 def in_the_way(view: TrainingView, its_pods: list[Obj]) -> list[Obj]:
     """The pods of a suspended Job that nobody joins: they still save their work, or are about to be removed.
 
-    One that should be gone is not waited for: the Job of an elastic gang keeps what ended until it makes the next one.
+    One that should be gone is not waited for: the Job of an elastic gang keeps a worker that was deleted before the
+    suspension, by its finalizer, until it makes the next one, and counts it then. Suspended, it makes none.
     """
     return [
         pod

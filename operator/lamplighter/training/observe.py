@@ -132,7 +132,8 @@ def _suspended(view: TrainingView, spec: TrainingSpec, its_pods: list[Obj]) -> O
     if spec.queue_name is None:
         before = in_the_way(view, its_pods)
         said = f"goes on when {_pods(len(before))} of before ended" if before else "goes on"
-        return Observation(Progress.SUSPENDED, said, retry_after=soonest(*(overdue_in(view, pod) for pod in before)))
+        left_until = soonest(*(overdue_in(view, pod) for pod in before))
+        return Observation(Progress.SUSPENDED, said, retry_after=left_until, word="Resuming")
     left = sum(not pods.over(pod) for pod in its_pods)
     message = f"waits in queue {spec.queue_name}" + (f"; {_pods(left)} of before still end" if left else "")
     return Observation(Progress.SUSPENDED, message, word="Queued")

@@ -15,7 +15,7 @@ _STALLING = frozenset({"ImagePullFailed", "ContainerConfigError", "PodsRefused"}
 def under_way(view: TrainingView, status: TrainingStatus, run: Run, message: str, *, word: str | None = None) -> None:
     """Put a run that is not over into the status. Its ``failure``, if any, is the obstacle it waits for.
 
-    ``word`` says more than the run's state, where something can: Queued, Restarting.
+    ``word`` says more than the run's state, where something can: Queued, Restarting, Resuming.
     """
     obstacle = run.failure.reason if run.failure else None
     stage = "" if run.stage == TRAIN else run.stage.capitalize()

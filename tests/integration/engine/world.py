@@ -131,7 +131,9 @@ class World:
             await self._pod_status(pod, "Running", {"running": {"startedAt": timestamp(self.process.clock())}})
         started = timestamp(self.process.clock())
         counts = {"active": job["spec"]["parallelism"], "ready": job["spec"]["parallelism"]}
-        await self._replace_status(self.the("Job", name), {"startTime": started, **counts})
+        resumed = [entry | {"status": "False"} for entry in job.get("status", {}).get("conditions") or ()]
+        begun = {"startTime": started, "conditions": resumed, **counts}
+        await self._replace_status(self.the("Job", name), begun)
 
     async def end_job(self, suffix: str, exit_code: int = 0, **said: Any) -> None:
         """All pods of the Job end with this code and last words, then the Job does."""

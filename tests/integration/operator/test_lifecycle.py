@@ -85,16 +85,22 @@ async def test_a_resume_does_not_wait_for_a_pod_that_its_job_keeps_until_the_res
 ) -> None:
     """A worker is deleted just before the suspension: the Job counts it when it replaces it, and not before."""
     own = ("-n", digits.watches.namespace, "pods", "-l", "lamplighter.dev/training=digits")
-    stuck = {"template": {"metadata": {"annotations": {"lamplighter.dev/kwok": "stuck"}}}}
-    await digits.create(training(nodes=2, elastic={"minNodes": 1, "maxNodes": 2}, **stuck))
+    await digits.create(training(nodes=2, elastic={"minNodes": 1, "maxNodes": 2}, **HOLD))
+    both = {"Running"}, 2
+    await digits.until(
+        "both run", lambda: ({pod["status"]["phase"] for pod in digits.pods()}, len(digits.pods())) == both
+    )
     await digits.until_state("Running")
+    kubectl("annotate", *own, "--overwrite", "lamplighter.dev/kwok=stuck")
     kubectl("delete", *own[:-1], f"{own[-1]},batch.kubernetes.io/job-completion-index=1", "--wait=false")
     await digits.change("ModelTraining", suspend=True)
     await digits.until_state("Suspended")
     kubectl("annotate", *own, "--overwrite", "lamplighter.dev/kwok=hold")
     await digits.until("one pod is left", lambda: len(digits.pods()) == 1)
     await digits.change("ModelTraining", suspend=False)
-    await digits.until("it is told why", lambda: "goes on when 1 pod of before" in digits.condition()["message"])
+    told = "goes on when 1 pod of before ended"
+    await digits.until("it is told why", lambda: told in digits.condition()["message"])
+    assert digits.status()["state"] == "Resuming"
     await digits.until_state("Running")
     assert (digits.status()["run"]["attempt"], set(digits.jobs())) == (1, {"digits-1-1"})
 

@@ -1,7 +1,7 @@
 """What keeps a revision from being ready is told with its cause."""
 
 import pytest
-from tests.builders import Scene, a_pod, a_workload
+from tests.builders import Scene, a_deployment, a_pod, a_workload
 from tests.builders.objects import Obj
 from tests.builders.pods import Pod
 from tests.builders.routers import router_says
@@ -68,6 +68,16 @@ def test_a_worker_of_the_stable_revision_that_died_is_told_of_during_a_rollout()
     assert scene.told("Ready")[2].endswith(DEAD)
     ready(scene, old).having(pod(scene, old).running().ready()).settle()
     assert "stable revision" not in scene.told("Ready")[2]
+
+
+def test_pods_of_the_stable_revision_that_are_refused_are_told_of_beside_a_candidate_that_fails() -> None:
+    scene, old, new = with_candidate(a_deployment().replicas(2))
+    refused = a_workload(scene.child("Deployment", old)).ready(1).status(replicas=1)
+    scene.having(refused.condition("ReplicaFailure", reason="FailedCreate", message="exceeded quota: small"))
+    scene.having(pod(scene, new).waiting("ErrImagePull", "not found")).settle()
+    assert scene.told("Ready")[1] == "ImagePullFailed"
+    name = old.removeprefix("digits-")
+    assert f"; stable revision {name}: 1 of 2 pods are ready. Deployment {old} cannot" in scene.told("Ready")[2]
 
 
 def test_a_worker_that_died_is_told_of_at_once_with_its_last_line() -> None:

@@ -1,10 +1,12 @@
 """Holding a run and letting it go on, at every moment, with and without a queue."""
 
+from collections.abc import Callable
+
 import pytest
 from tests.builders import Scene, a_job, a_training, at
 from tests.builders.objects import Obj
 from tests.builders.pods import Pod
-from tests.builders.trainings import Training
+from tests.builders.trainings import Job, Training
 from tests.unit.training.gangs import GANG, created, job, pod, running, runs
 
 QUEUED = a_training("digits").nodes(2).queued()
@@ -47,23 +49,45 @@ def test_a_resume_waits_for_the_pods_that_still_save_their_work() -> None:
 def test_a_resume_tells_what_it_waits_for() -> None:
     scene = running().edit(suspend=True).settle()
     scene.having(*(pod(index).running().deleted() for index in (0, 1))).edit(suspend=False).settle()
+    assert (scene.state, scene.told("Reconciling")[0]) == ("Resuming", "True")
     assert scene.told("Ready")[2].endswith("goes on when 2 pods of before ended")
 
 
-@pytest.mark.parametrize(
-    "kept",
-    [pod(1).failed(143).disrupted("PreemptionByScheduler"), pod(1).running()],
-    ids=["preempted", "on a silent node"],
-)
-def test_a_resume_does_not_wait_for_ever_for_a_pod_that_was_deleted(kept: Pod) -> None:
+ELASTIC = a_training("digits").nodes(2).elastic(1, 2).obj()
+KEPT = {
+    "preempted": lambda one: one.failed(143).disrupted("PreemptionByScheduler"),
+    "deleted": lambda one: one.failed(143),
+    "on a silent node": lambda one: one.running(),
+}
+RESUMED = {
+    "start forgotten": lambda one: one,
+    "start of before": lambda one: one.started(0),  # Kubernetes before 1.36
+}
+
+
+@pytest.mark.parametrize("resumed", RESUMED.values(), ids=RESUMED)
+@pytest.mark.parametrize("kept", KEPT.values(), ids=KEPT)
+def test_a_resume_does_not_wait_for_ever_for_a_pod_that_was_deleted(
+    kept: Callable[[Pod], Pod], resumed: Callable[[Job], Job]
+) -> None:
     """The Job of an elastic gang keeps one that ended until it makes the next, which a suspended Job never does."""
-    scene = running().edit(suspend=True).settle().without("Pod", "digits-1-1-0-x7k2p")
-    scene.having(kept.created(-5).deleted(2)).edit(suspend=False).settle()
+    scene = running(ELASTIC).edit(suspend=True).settle().without("Pod", "digits-1-1-1-x7k2p")
+    scene.having(kept(pod(0, training=ELASTIC)).created(0).deleted(2)).edit(suspend=False).settle()
     assert (suspends(scene), scene.waits()) == ([], 32)
     scene.after(32)
     assert suspends(scene) == [("digits-1-1", False)]
-    scene.having(job()).settle()  # resumed, and not yet started again by the Job's controller
+    after = resumed(job(training=ELASTIC).condition("Suspended"))
+    scene.having(after).settle()  # not yet started again by the Job's controller
     assert (scene.run["attempt"], scene.state) == (1, "Pending")
+    scene.having(job(training=ELASTIC).condition("Suspended", status="False").started(33)).settle()
+    assert (scene.run["attempt"], scene.state) == (1, "Pending")
+
+
+def test_a_pod_that_was_made_in_the_second_before_the_start_is_none_of_before() -> None:
+    scene = running()
+    lost = pod(1).created(60).running().disrupted("PreemptionByScheduler").deleted(65)
+    scene.having(job().condition("Suspended", status="False").started(since=61), lost).after(65).settle()
+    assert (scene.run["attempt"], scene.run["failures"]) == (2, {"Preempted": 1})
 
 
 def test_how_pods_of_before_a_suspension_ended_says_nothing_about_those_after_it() -> None:
