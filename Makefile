@@ -50,7 +50,7 @@ demo: ## From nothing to a prediction: cluster, images, operator, a trained and 
 
 .PHONY: demo-down
 demo-down: cluster-down ## Remove all that `make demo` made: the cluster and our images (not the cache of built programs).
-	@docker images --quiet --filter 'reference=lamplighter/*' | sort -u | xargs --no-run-if-empty docker rmi --force >/dev/null
+	@docker images --format '{{.Repository}}:{{.Tag}}' --filter 'reference=lamplighter/*' | xargs --no-run-if-empty docker rmi --force >/dev/null
 
 .PHONY: test
 test: lint test-unit test-torch test-router test-integration test-serving test-e2e ## All tests: lint, unit, torchrun, Envoy, integration (kwok), containers, end-to-end (kind).
