@@ -24,8 +24,8 @@ from lamplighter.engine.queue import KeyedQueue
 from lamplighter.engine.reconcile import Kind, Reconciler, work
 from lamplighter.engine.resources import PRIMARY
 from lamplighter.progress import gauges
-from lamplighter.progress.desk import Desk
 from lamplighter.progress.endpoint import Endpoint
+from lamplighter.progress.intake import Desk
 from lamplighter.progress.tokens import Tokens
 from lamplighter.settings import Settings
 from lamplighter.training import plan as training

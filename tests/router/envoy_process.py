@@ -15,8 +15,8 @@ import yaml
 from tests.router.pods import free_port
 from tests.tools import ROOT
 
-from lamplighter.deployment.listeners import FOLDER
-from lamplighter.deployment.reading import Reading, reading
+from lamplighter.deployment.traffic.envoy.listeners import FOLDER
+from lamplighter.deployment.traffic.envoy.stats import Reading, reading
 
 _IMAGE = ROOT / "training_images" / "router"
 DRAIN = _IMAGE / "drain.py"

@@ -10,8 +10,8 @@ from tests.router.envoy_process import Router
 from tests.router.world import OPTIONS, A, B, World, backend, both, config, only, serve, until
 from tests.samples.traffic import all_options, traffics
 
-from lamplighter.deployment.envoy import fingerprint
-from lamplighter.deployment.traffic import Options, Traffic
+from lamplighter.deployment.traffic.envoy.config import fingerprint
+from lamplighter.deployment.traffic.types import Options, Traffic
 
 
 async def test_no_request_is_lost_while_weights_change_many_times(world: World) -> None:

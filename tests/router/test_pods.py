@@ -4,7 +4,7 @@ import asyncio
 
 from tests.router.world import A, B, World, backend, both, only, until
 
-from lamplighter.deployment.traffic import Options, Traffic
+from lamplighter.deployment.traffic.types import Options, Traffic
 
 REST = f"rest-{A}"
 

@@ -4,7 +4,7 @@ import pytest
 from tests.router.envoy_process import Router
 from tests.router.world import OPTIONS, A, B, World, both, only, until
 
-from lamplighter.deployment.envoy import fingerprint
+from lamplighter.deployment.traffic.envoy.config import fingerprint
 
 SECRETS = [
     "/",

@@ -8,7 +8,7 @@ import pytest
 from tests.router.envoy_process import Router
 from tests.router.world import A, B, World, backend, both, only, until
 
-from lamplighter.deployment.traffic import Options, Traffic
+from lamplighter.deployment.traffic.types import Options, Traffic
 
 GRPC = {"content-type": "application/grpc"}
 

@@ -14,8 +14,8 @@ import aiohttp
 from tests.router.envoy_process import Router
 from tests.router.pods import Names, Pod, free_port
 
-from lamplighter.deployment.envoy import files, fingerprint
-from lamplighter.deployment.traffic import Backend, Options, Traffic
+from lamplighter.deployment.traffic.envoy.config import files, fingerprint
+from lamplighter.deployment.traffic.types import Backend, Options, Traffic
 
 A, B = "aaaa1111", "bbbb2222"
 OPTIONS = Options(timeout=10)

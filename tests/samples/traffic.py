@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from lamplighter.api.router import Outlier, Router
-from lamplighter.deployment.traffic import Backend, Options, Traffic, options
+from lamplighter.deployment.traffic.types import Backend, Options, Traffic, options
 
 _REVISIONS = [f"{number:08x}" for number in range(0, 0xFFFFFFFF, 0x10101010)]
 _DURATION = st.builds(

@@ -9,7 +9,7 @@ from tests.soak.record import Entry, jobs, runs
 
 from lamplighter.api.failures import Cause, FailurePolicy
 from lamplighter.core.objects import Obj
-from lamplighter.training import budget
+from lamplighter.training.failures import budget
 
 FINAL = ("Succeeded", "Failed", "Lost", "Superseded")
 _OVER = ("Complete", "Failed")

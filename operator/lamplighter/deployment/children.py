@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.core.naming import CONFIG
 from lamplighter.core.objects import Obj, annotations
-from lamplighter.deployment import course, revision, router, split, workload
-from lamplighter.deployment.observe import existing, in_the_way
-from lamplighter.deployment.revision import Revision
-from lamplighter.deployment.rollout import Goal
-from lamplighter.deployment.split import Routers
-from lamplighter.deployment.traffic import Traffic
+from lamplighter.deployment import strategy
+from lamplighter.deployment.rollout.advance import Goal
+from lamplighter.deployment.serving import revision, workload
+from lamplighter.deployment.serving.health import existing, in_the_way
+from lamplighter.deployment.serving.revision import Revision
+from lamplighter.deployment.traffic import split
+from lamplighter.deployment.traffic.envoy import router
+from lamplighter.deployment.traffic.split import Routers
+from lamplighter.deployment.traffic.types import Traffic
 from lamplighter.deployment.view import DeploymentView
 
 
@@ -53,7 +56,7 @@ def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Goal | None, f
     ``follow``: no router pod, ready or not, may still have another split than the newest.
     """
     stable, candidate = draft.stable, draft.candidate
-    way = target.course if target is not None else course.of(view.spec.strategy)
+    way = target.course if target is not None else strategy.of(view.spec.strategy)
     # Where there is no room for two, pods of what is going end at once, whether or not routers can be asked.
     leaving = draft.retiring if way.alone else []
     sizes = {one.revision: 0 for one in leaving if existing(view.snapshot, one.revision)}

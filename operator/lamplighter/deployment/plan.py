@@ -6,28 +6,21 @@ from lamplighter.api.deployment import DeploymentStatus, ModelDeployment
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import Obj, Ref, timestamp
 from lamplighter.core.plan import Event, Plan, Snapshot, soonest
-from lamplighter.deployment import (
-    children,
-    course,
-    model,
-    revision,
-    rollout,
-    split,
-    story,
-    unready,
-    verdict,
-    wishes,
-)
-from lamplighter.deployment.revision import Revision
-from lamplighter.deployment.rollout import Goal
-from lamplighter.deployment.split import Routers
+from lamplighter.deployment import children, model, status, strategy
+from lamplighter.deployment.rollout import actions, advance
+from lamplighter.deployment.rollout.advance import Goal
+from lamplighter.deployment.rollout.events import transitions
+from lamplighter.deployment.serving import readiness, revision
+from lamplighter.deployment.serving.revision import Revision
 from lamplighter.deployment.tidy import tidy
+from lamplighter.deployment.traffic import split
+from lamplighter.deployment.traffic.split import Routers
 from lamplighter.deployment.view import DeploymentView, Options
 
 
 def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
     """What a plan needs beyond the watched children: the training that is followed, and what pods say."""
-    return [*model.references(snapshot.obj), *split.questions(snapshot), *unready.questions(snapshot, now)]
+    return [*model.references(snapshot.obj), *split.questions(snapshot), *readiness.questions(snapshot, now)]
 
 
 def plan(snapshot: Snapshot, now: datetime, options: Options) -> Plan:
@@ -42,10 +35,10 @@ def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again:
     """What to write when the API server refused what was planned."""
     view = _view(snapshot, now, Options())
     draft, patch = view.draft(), list[Obj]()
-    if rollout.fall(view, draft):
+    if advance.fall(view, draft):
         _record(view, draft, split.look(view))
         patch = children.configured(view, draft)
-    return verdict.blocked(view, draft, error, look_again, tuple(patch))
+    return status.blocked(view, draft, error, look_again, tuple(patch))
 
 
 def _step(view: DeploymentView) -> Plan:
@@ -56,20 +49,20 @@ def _step(view: DeploymentView) -> Plan:
         return _rest(view, draft, routers, error)
     in_use = [entry.revision for entry in (draft.stable, draft.candidate) if entry]
     wanted = revision.current(view.snapshot, view.spec, resolved, in_use)
-    target = rollout.goal(view, draft, wanted, resolved)
-    events = wishes.grant(view, draft, target.course, wanted.name)
-    target = rollout.goal(view, draft, wanted, resolved)
-    events += rollout.advance(view, draft, target, routers)
+    target = advance.goal(view, draft, wanted, resolved)
+    events = actions.grant(view, draft, target.course, wanted.name)
+    target = advance.goal(view, draft, wanted, resolved)
+    events += advance.advance(view, draft, target, routers)
     _record(view, draft, routers)
-    verdict.describe(view, draft, target, routers)
+    status.describe(view, draft, target, routers)
     return _plan(view, draft, routers, target, wanted, events)
 
 
 def _rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers, error: TerminalError) -> Plan:
     """There is no model to roll out: what serves goes on serving."""
-    rollout.rest(view, draft, routers)
+    advance.rest(view, draft, routers)
     _record(view, draft, routers)
-    verdict.waiting(view, draft, error)
+    status.waiting(view, draft, error)
     return _plan(view, draft, routers, None, None, ())
 
 
@@ -96,13 +89,13 @@ def _plan(
     events: tuple[Event, ...],
 ) -> Plan:
     work = children.needed(view, draft, target, routers, newest)
-    told = story.transitions(view.status, draft, alone=course.of(view.spec.strategy).alone)
+    told = transitions(view.status, draft, alone=strategy.of(view.spec.strategy).alone)
     return view.plan(
         draft,
         create=(tuple(work.revisions), tuple(work.create)),
         patch=tuple(work.patch),
-        events=(*events, *told, *verdict.complaints(view, draft)),
-        requeue_after=soonest(*rollout.waits(view, draft, target, routers), unready.wait(view.snapshot, view.now)),
+        events=(*events, *told, *status.complaints(view, draft)),
+        requeue_after=soonest(*advance.waits(view, draft, target, routers), readiness.wait(view.snapshot, view.now)),
     )
 
 

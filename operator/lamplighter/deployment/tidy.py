@@ -6,7 +6,8 @@ from lamplighter.api.deployment import DeploymentStatus
 from lamplighter.core.naming import REVISION
 from lamplighter.core.objects import Obj, labels, ref
 from lamplighter.core.plan import Plan
-from lamplighter.deployment import router, split
+from lamplighter.deployment.traffic import split
+from lamplighter.deployment.traffic.envoy import router
 from lamplighter.deployment.view import DeploymentView
 
 _REVISIONS = ("Deployment", "Service", "PodDisruptionBudget")

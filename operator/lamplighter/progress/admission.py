@@ -11,7 +11,7 @@ from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
 from lamplighter.progress.refusal import Refusal
 from lamplighter.progress.tokens import Caller
-from lamplighter.training.stages import TRAIN
+from lamplighter.training.stages.order import TRAIN
 
 LAG = 10.0
 """Seconds that our watches may be behind the API server, which has just confirmed that the pod exists."""

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from lamplighter.engine import metrics
-from lamplighter.progress.desk import Desk
+from lamplighter.progress.intake import Desk
 from lamplighter.progress.refusal import Refusal
 from lamplighter.progress.report import MAX_BYTES
 

@@ -21,7 +21,7 @@ from lamplighter.core.objects import Obj
 from lamplighter.engine import metrics
 from lamplighter.engine.api import ApiError
 from lamplighter.progress.bounded import Bounded
-from lamplighter.progress.pace import Allowance
+from lamplighter.progress.rate_limit import Allowance
 from lamplighter.progress.refusal import Refusal
 
 GOOD_FOR = 300.0

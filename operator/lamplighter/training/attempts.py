@@ -11,9 +11,10 @@ from lamplighter.api.failures import Cause, Failure
 from lamplighter.api.training import Run, RunState, TrainingSpec
 from lamplighter.core.objects import moment, timestamp
 from lamplighter.core.plan import Event, Plan
-from lamplighter.training import budget, stages
+from lamplighter.training.failures import budget
+from lamplighter.training.stages import order
 from lamplighter.training.start import stage_children
-from lamplighter.training.verdict import ended, under_way
+from lamplighter.training.status import ended, under_way
 from lamplighter.training.view import TrainingView
 
 _AVOIDED = 64
@@ -52,7 +53,7 @@ def following(view: TrainingView, run: Run, wait: float = 0.0) -> Run:
     return run.model_copy(
         update={
             "attempt": attempt,
-            "job": stages.job_name(view.snapshot.name, run.number, run.stage, attempt),
+            "job": order.job_name(view.snapshot.name, run.number, run.stage, attempt),
             "not_before": timestamp(view.now + timedelta(seconds=wait)),
             "executed_at": None,
             "state": RunState.PENDING,

@@ -12,11 +12,12 @@ from lamplighter.core import pods
 from lamplighter.core.conditions import reason_word
 from lamplighter.core.objects import Obj, annotations, condition, labels, moment
 from lamplighter.core.plan import soonest
-from lamplighter.training import diagnosis, freeze, witness
-from lamplighter.training.before import alive_before, in_the_way, of_before, overdue_in, pods_of
-from lamplighter.training.diagnosis import Evidence
-from lamplighter.training.stage import STAGE_CONTAINERS
-from lamplighter.training.stages import TRAIN
+from lamplighter.training import freeze
+from lamplighter.training.failures import diagnosis, pod_events
+from lamplighter.training.failures.diagnosis import Evidence
+from lamplighter.training.leftover_pods import alive_before, in_the_way, of_before, overdue_in, pods_of
+from lamplighter.training.stages.base import STAGE_CONTAINERS
+from lamplighter.training.stages.order import TRAIN
 from lamplighter.training.view import TrainingView
 
 EVIDENCE_GRACE = 10.0
@@ -144,7 +145,7 @@ def _failed(
 ) -> Observation:
     patience = _patience(failed, view.now)
     if found is None or found.echo:
-        told = witness.testify(view, spec, job, failed, found)
+        told = pod_events.testify(view, spec, job, failed, found)
         if told is not None:
             return Observation(Progress.FAILED, told.message, told)
     if found is None:

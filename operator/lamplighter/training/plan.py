@@ -7,10 +7,10 @@ from lamplighter.core.errors import TerminalError
 from lamplighter.core.naming import RETRAIN
 from lamplighter.core.objects import Ref, annotations
 from lamplighter.core.plan import POD_EVENTS, Plan, Snapshot
-from lamplighter.training import freeze, verdict
-from lamplighter.training.diagnosis import unknown_nodes, with_nodes_that_were_read
+from lamplighter.training import freeze, status
+from lamplighter.training.advance import advance, kept_from_starting, supersede
+from lamplighter.training.failures.diagnosis import unknown_nodes, with_nodes_that_were_read
 from lamplighter.training.observe import unexplained
-from lamplighter.training.progress import advance, kept_from_starting, supersede
 from lamplighter.training.start import begun, last_run, start, unrecorded_jobs
 from lamplighter.training.tidy import tidy
 from lamplighter.training.view import Options, TrainingView
@@ -53,16 +53,16 @@ def plan(snapshot: Snapshot, now: datetime, options: Options = DEFAULTS) -> Plan
         if run is None or _wants_run(view) or begun(view):
             return tidy(view, start(view))
     except TerminalError as error:
-        return tidy(view, verdict.blocked(view, error, SOURCE_POLL))
-    status = view.draft()
-    verdict.conclude(view, status, run)
-    return tidy(view, view.plan(status))
+        return tidy(view, status.blocked(view, error, SOURCE_POLL))
+    draft = view.draft()
+    status.conclude(view, draft, run)
+    return tidy(view, view.plan(draft))
 
 
 def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again: float) -> Plan:
     """What to write when the API server refused what was planned."""
     view = _view(snapshot, now, Options())
-    return tidy(view, verdict.blocked(view, error, look_again))
+    return tidy(view, status.blocked(view, error, look_again))
 
 
 def _view(snapshot: Snapshot, now: datetime, options: Options) -> TrainingView:

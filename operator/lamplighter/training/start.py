@@ -4,10 +4,11 @@ from lamplighter.api.training import Run, RunState, TrainingSpec
 from lamplighter.core.naming import RETRAIN, run_number
 from lamplighter.core.objects import Obj, annotations, timestamp
 from lamplighter.core.plan import Plan, Snapshot
-from lamplighter.training import freeze, output, stages
+from lamplighter.training import freeze
 from lamplighter.training.observe import SUSPENDED
-from lamplighter.training.stage import StageRun
-from lamplighter.training.verdict import under_way
+from lamplighter.training.stages import order, output
+from lamplighter.training.stages.base import StageRun
+from lamplighter.training.status import under_way
 from lamplighter.training.view import TrainingView
 
 
@@ -22,12 +23,12 @@ def start(view: TrainingView) -> Plan:
     snapshot, status = view.snapshot, view.draft()
     number, frozen = _number(view)
     spec = frozen or freeze.essence(view.spec)
-    first = stages.of(spec)[0]
+    first = order.of(spec)[0]
     held = view.spec.suspend and spec.queue_name is not None
     run = Run(
         number=number,
         stage=first,
-        job=stages.job_name(snapshot.name, number, first, 1),
+        job=order.job_name(snapshot.name, number, first, 1),
         claim_name=output.claim_name(snapshot.name, spec),
         path=output.path(snapshot.obj, number),
         start_time=timestamp(view.now),
@@ -51,7 +52,7 @@ def start(view: TrainingView) -> Plan:
 
 def unrecorded_jobs(snapshot: Snapshot, last_run: int) -> list[str]:
     """Jobs that a start which was cut short may have left: those of revisions that the status knows nothing of."""
-    return [stages.job_name(snapshot.name, number, stages.TRAIN, 1) for number in _unrecorded(snapshot, last_run)]
+    return [order.job_name(snapshot.name, number, order.TRAIN, 1) for number in _unrecorded(snapshot, last_run)]
 
 
 def begun(view: TrainingView) -> bool:
@@ -80,7 +81,7 @@ def _number(view: TrainingView) -> tuple[int, TrainingSpec | None]:
     numbers = _unrecorded(snapshot, last)
     frozen = {number: spec for number in numbers if (spec := freeze.frozen_spec(snapshot, number)) is not None}
     for number, spec in frozen.items():
-        if snapshot.owned("Job", stages.job_name(snapshot.name, number, stages.of(spec)[0], 1)):
+        if snapshot.owned("Job", order.job_name(snapshot.name, number, order.of(spec)[0], 1)):
             return number, spec
     for number, spec in frozen.items():
         if spec == freeze.essence(view.spec):
@@ -98,7 +99,7 @@ def stage_children(view: TrainingView, run: Run, spec: TrainingSpec) -> list[Obj
         stage=run.stage,
         attempt=run.attempt,
         job=run.job,
-        labels=stages.labels(snapshot.obj, run.number, run.stage, run.attempt),
+        labels=order.labels(snapshot.obj, run.number, run.stage, run.attempt),
         claim=run.claim_name,
         path=run.path,
         source=freeze.name(snapshot.name, run.number) if spec.source else None,
@@ -106,5 +107,5 @@ def stage_children(view: TrainingView, run: Run, spec: TrainingSpec) -> list[Obj
         progress_url=view.options.progress_url,
     )
     # A queue takes Jobs that are suspended, and starts them.
-    wanted = [stages.job(own, suspend=view.spec.suspend or spec.queue_name is not None), stages.service(own)]
+    wanted = [order.job(own, suspend=view.spec.suspend or spec.queue_name is not None), order.service(own)]
     return [obj for obj in wanted if obj is not None and snapshot.owned(obj["kind"], obj["metadata"]["name"]) is None]

@@ -13,8 +13,8 @@ from lamplighter.core.naming import ATTEMPT, STAGE, run_number
 from lamplighter.core.objects import Obj, Ref, condition, labels, moment, partial, ref
 from lamplighter.core.plan import Plan
 from lamplighter.training import freeze
-from lamplighter.training.before import pods_of
-from lamplighter.training.diagnosis import lost_for_good
+from lamplighter.training.failures.diagnosis import lost_for_good
+from lamplighter.training.leftover_pods import pods_of
 from lamplighter.training.view import TrainingView
 
 _EVIDENCE = ("Job", "Service", "ConfigMap")

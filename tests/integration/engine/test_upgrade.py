@@ -8,9 +8,9 @@ from tests.integration.engine.watches import Watches
 from tests.integration.engine.world import World
 
 from lamplighter.__main__ import kinds
-from lamplighter.deployment import torchserve
+from lamplighter.deployment.serving import torchserve
 from lamplighter.settings import Settings
-from lamplighter.training import train
+from lamplighter.training.stages import train
 
 
 async def test_other_defaults_and_builders_change_nothing_that_exists(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.samples.traffic import all_options, traffics
 
 from lamplighter.api.router import Router
-from lamplighter.deployment.envoy import files, fingerprint
-from lamplighter.deployment.traffic import Backend, Options, Traffic, options
+from lamplighter.deployment.traffic.envoy.config import files, fingerprint
+from lamplighter.deployment.traffic.types import Backend, Options, Traffic, options
 
 A, B = Backend("aaaa1111", "digits-aaaa1111", 2), Backend("bbbb2222", "digits-bbbb2222", 2)
 OPTIONS = Options(timeout=61)

@@ -10,8 +10,9 @@ from tests.unit.deployment.scenes import serving, with_candidate
 
 from lamplighter.api.deployment import DeploymentSpec, ModelDeployment, Runtime
 from lamplighter.core.objects import Obj
-from lamplighter.deployment import plan, revision, torchserve
+from lamplighter.deployment import plan
 from lamplighter.deployment.plan import plan as make_plan
+from lamplighter.deployment.serving import revision, torchserve
 from lamplighter.deployment.view import Options
 
 

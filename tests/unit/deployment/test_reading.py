@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter.deployment.reading import Reading, reading
+from lamplighter.deployment.traffic.envoy.stats import Reading, reading
 
 SAID: dict[str, Any] = {
     "cluster_manager.cds.version_text": "12345678",

@@ -12,9 +12,9 @@ from tests.unit import golden
 
 from lamplighter.api.router import Router
 from lamplighter.core.naming import CONFIG, OPERATOR
-from lamplighter.deployment import router
-from lamplighter.deployment.envoy import files, fingerprint
-from lamplighter.deployment.traffic import Backend, Options, Traffic, options
+from lamplighter.deployment.traffic.envoy import router
+from lamplighter.deployment.traffic.envoy.config import files, fingerprint
+from lamplighter.deployment.traffic.types import Backend, Options, Traffic, options
 
 GOLDEN = Path(__file__).parent / "golden"
 SNAPSHOT = Scene(a_deployment()).snapshot

@@ -9,7 +9,7 @@ from tests.unit.deployment.scenes import only, serving
 from lamplighter.api.common import Resources
 from lamplighter.api.deployment import Runtime
 from lamplighter.core.objects import Obj
-from lamplighter.deployment.workers import gpus, processors, workers
+from lamplighter.deployment.serving.workers import gpus, processors, workers
 
 
 @pytest.mark.parametrize(

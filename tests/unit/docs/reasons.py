@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.tools import ROOT
 
 from lamplighter.api.training import RunState
-from lamplighter.training import diagnosis
+from lamplighter.training.failures import diagnosis
 
 _REASON = re.compile(r"[A-Z]+[a-z]+([A-Z]+[a-z]*)*")
 _CALLS = {

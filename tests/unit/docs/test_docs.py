@@ -17,14 +17,14 @@ from tests.unit.docs.pages import DOCS, PAGES, Page, spans
 from lamplighter.api import crdgen
 from lamplighter.api.kinds import KINDS, Kind
 from lamplighter.core import naming
-from lamplighter.deployment import verdict as deployment
+from lamplighter.deployment import status as deployment
 from lamplighter.engine import metrics
 from lamplighter.engine.index import Index
 from lamplighter.engine.resources import VERBS
 from lamplighter.progress.endpoint import VERDICTS
 from lamplighter.progress.gauges import TrainingGauges
 from lamplighter.settings import Settings
-from lamplighter.training import verdict as training
+from lamplighter.training import status as training
 
 Schema = dict[str, Any]
 KIND = {kind.name: kind for kind in KINDS}

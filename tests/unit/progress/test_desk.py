@@ -21,7 +21,7 @@ from tests.unit.progress.scenes import (
 
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import KeyedQueue
-from lamplighter.progress.desk import Desk
+from lamplighter.progress.intake import Desk
 from lamplighter.progress.refusal import Refusal
 from lamplighter.progress.tokens import Tokens
 

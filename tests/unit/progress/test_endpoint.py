@@ -16,8 +16,8 @@ from lamplighter.engine.index import Index
 from lamplighter.engine.queue import KeyedQueue
 from lamplighter.engine.reconcile import utc_now
 from lamplighter.progress import endpoint as module
-from lamplighter.progress.desk import Desk
 from lamplighter.progress.endpoint import PATH, Endpoint
+from lamplighter.progress.intake import Desk
 from lamplighter.progress.report import MAX_BYTES
 from lamplighter.progress.tokens import Tokens
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamplighter.progress.bounded import Bounded
-from lamplighter.progress.pace import Allowance, Slots
+from lamplighter.progress.rate_limit import Allowance, Slots
 
 
 def test_some_at_once_then_one_per_interval() -> None:

@@ -9,8 +9,9 @@ from tests.builders import Scene, a_config_map, a_job, a_pod, a_training
 
 from lamplighter.api.training import ModelTraining, TrainingSpec
 from lamplighter.core.objects import Obj
-from lamplighter.training import plan, stages, train
-from lamplighter.training.stage import StageRun
+from lamplighter.training import plan
+from lamplighter.training.stages import order, train
+from lamplighter.training.stages.base import StageRun
 
 TRAINING = a_training("digits").nodes(2).with_source("code").packaged().obj()
 
@@ -42,7 +43,7 @@ def next_version() -> Iterator[None]:
     with (
         patch.object(plan, "ModelTraining", NextTraining),
         patch("lamplighter.training.freeze.TrainingSpec", NextSpec),
-        patch.dict(stages._POD, {stages.TRAIN: other_pod, stages.PACKAGE: other_pod}),
+        patch.dict(order._POD, {order.TRAIN: other_pod, order.PACKAGE: other_pod}),
         patch.object(train, "MASTER_PORT", 29600),
         patch.object(output.model_fields["size"], "default", changed["size"]),
     ):

@@ -9,8 +9,9 @@ from lamplighter.core import pods
 from lamplighter.core.naming import REVISION
 from lamplighter.core.objects import Obj, condition, controller_uid, labels, moment
 from lamplighter.core.plan import Snapshot
-from lamplighter.deployment import router, unready
-from lamplighter.deployment.revision import object_name
+from lamplighter.deployment.serving import readiness
+from lamplighter.deployment.serving.revision import object_name
+from lamplighter.deployment.traffic.envoy import router
 from lamplighter.deployment.view import DeploymentView
 
 _GRACE = timedelta(seconds=5)
@@ -83,7 +84,7 @@ def _ready(deployment: Obj) -> int:
 
 def _obstacle(snapshot: Snapshot, deployment: Obj, revision: str) -> Failure | None:
     """What a pod of the revision complains of (one that ended tells more than one that waits), or why there is none."""
-    found = _complaint(snapshot.all_owned("Pod", **{REVISION: revision})) or unready.complaint(snapshot, revision)
+    found = _complaint(snapshot.all_owned("Pod", **{REVISION: revision})) or readiness.complaint(snapshot, revision)
     if found is None and (refusal := condition(deployment, "ReplicaFailure")):
         text = f"Deployment {deployment['metadata']['name']} cannot make its pods: {refusal.get('message', '')}"
         return Failure(reason="PodsRefused", message=text[:4096])

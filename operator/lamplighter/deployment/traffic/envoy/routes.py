@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from lamplighter.core.objects import Obj
-from lamplighter.deployment.clusters import GRPC, REST, cluster_name, duration
-from lamplighter.deployment.traffic import Options, Traffic
+from lamplighter.deployment.traffic.envoy.clusters import GRPC, REST, cluster_name, duration
+from lamplighter.deployment.traffic.types import Options, Traffic
 
 PUBLIC, PREVIEW = "public", "preview"
 CHOICE_HEADER, CHOICE_COOKIE = "x-lamplighter-revision", "lamplighter-revision"

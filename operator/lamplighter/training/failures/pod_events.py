@@ -9,7 +9,7 @@ from lamplighter.api.training import TrainingSpec
 from lamplighter.core import pods
 from lamplighter.core.objects import Obj, moment
 from lamplighter.core.plan import POD_EVENTS
-from lamplighter.training.diagnosis import Evidence
+from lamplighter.training.failures.diagnosis import Evidence
 from lamplighter.training.view import TrainingView
 
 _TOLD = {

@@ -6,8 +6,8 @@ from lamplighter.api.training import TrainingSpec
 from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
 from lamplighter.core.resources import accelerators
-from lamplighter.training import output, placement
-from lamplighter.training.stage import STAGE_CONTAINERS, StageRun, variable
+from lamplighter.training.stages import output, placement
+from lamplighter.training.stages.base import STAGE_CONTAINERS, StageRun, variable
 
 CONTAINER = STAGE_CONTAINERS[0]
 MASTER_PORT = 29500

@@ -2,7 +2,7 @@
 
 from lamplighter.api.deployment import Change, DeploymentStatus, RevisionStatus
 from lamplighter.core.objects import exact
-from lamplighter.deployment import revision
+from lamplighter.deployment.serving import revision
 from lamplighter.deployment.view import DeploymentView
 
 SERVED, ABORTED, REPLACED = "Served", "Aborted", "Replaced"

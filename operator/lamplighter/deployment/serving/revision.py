@@ -8,7 +8,7 @@ from lamplighter.api.deployment import DeploymentSpec, ModelSignature, ResolvedM
 from lamplighter.core.naming import REVISION, child, child_labels, digest
 from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Snapshot
-from lamplighter.deployment.workers import workers
+from lamplighter.deployment.serving.workers import workers
 
 _FIELDS = ("runtime", "resources", "template")
 

@@ -6,11 +6,19 @@ from lamplighter.core.errors import TerminalError
 from lamplighter.core.naming import ABORT, PROMOTE, RESUME, SKIP, UNDO
 from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Event, Plan
-from lamplighter.deployment import candidate as steps
-from lamplighter.deployment import rollout, split, torchserve, unready, workload
-from lamplighter.deployment.observe import asked_for, existing, health, in_the_way, router_obstacle, routers_missing
-from lamplighter.deployment.rollout import Goal
-from lamplighter.deployment.split import Routers
+from lamplighter.deployment.rollout import advance, steps
+from lamplighter.deployment.rollout.advance import Goal
+from lamplighter.deployment.serving import readiness, torchserve, workload
+from lamplighter.deployment.serving.health import (
+    asked_for,
+    existing,
+    health,
+    in_the_way,
+    router_obstacle,
+    routers_missing,
+)
+from lamplighter.deployment.traffic import split
+from lamplighter.deployment.traffic.split import Routers
 from lamplighter.deployment.view import DeploymentView
 
 AVAILABLE = "Available"
@@ -45,13 +53,13 @@ def describe(view: DeploymentView, status: DeploymentStatus, target: Goal, route
     seen = health(view.snapshot, name, _wanted(view, status, target))
     counted = f"revision {name}: {seen.ready} of {seen.wanted} pods are ready{_held(view, status, name)}"
     obstacle, entry = None if seen.complete else seen.obstacle, status.candidate
-    left = rollout.deadline_left(view, status)
+    left = advance.deadline_left(view, status)
     late = left is not None and left <= 0
     if obstacle is not None and (obstacle.reason in _STALLING or not late):
         stalled = obstacle.reason in _STALLING
         said = f"{_where(status, entry)}{counted}. {obstacle.message}"
         _conclude(view, status, reason=obstacle.reason, message=said, progressing=not stalled, stalled=stalled)
-    elif routers.rejected and rollout.unverified(view, status) >= _SWAPPED:
+    elif routers.rejected and advance.unverified(view, status) >= _SWAPPED:
         said = "a router pod refuses its configuration and goes on with the one before; please report it, with its log"
         _conclude(view, status, reason="RouterRefused", message=said, stalled=True)
     elif late:
@@ -137,7 +145,7 @@ def _held(view: DeploymentView, status: DeploymentStatus, name: str) -> str:
     if all(entry is None or entry.revision != name for entry in (status.stable, status.candidate)):
         return f"; it begins when one of the {len(status.retiring)} that are going is gone, which no router may send to"
     going = [entry.revision for entry in status.retiring if existing(view.snapshot, entry.revision)]
-    if status.stable is not None or not going or rollout.unverified(view, status) < _SWAPPED:
+    if status.stable is not None or not going or advance.unverified(view, status) < _SWAPPED:
         return ""
     return f"; pods of revision {' and '.join(going)} stay until every router pod says that it has the newest split"
 
@@ -165,7 +173,7 @@ def complaints(view: DeploymentView, status: DeploymentStatus) -> tuple[Event, .
     ready, stalled = (next(one for one in status.conditions if one.type == kind) for kind in (READY, STALLED))
     before = next((entry for entry in view.status.conditions if entry.type == STALLED), None)
     news = before is None or (before.status, before.reason) != (stalled.status, stalled.reason)
-    if status.state == unready.WORKER_DIED != view.status.state:
+    if status.state == readiness.WORKER_DIED != view.status.state:
         return (Event("Warning", status.state, ready.message),)
     return (Event("Warning", stalled.reason, stalled.message),) if stalled.status == "True" and news else ()
 

@@ -2,7 +2,7 @@
 
 from lamplighter.api.placement import Strictness
 from lamplighter.core.objects import Obj
-from lamplighter.training.stage import StageRun
+from lamplighter.training.stages.base import StageRun
 
 JOB_NAME = "batch.kubernetes.io/job-name"
 _WEIGHT = 100

@@ -12,9 +12,10 @@ from lamplighter.api.deployment import CandidateStatus, DeploymentStatus, Divers
 from lamplighter.core.naming import ABORT, PAUSE, PROMOTE, RESUME, SKIP, UNDO
 from lamplighter.core.objects import annotations, exact, timestamp
 from lamplighter.core.plan import Event
-from lamplighter.deployment import history, revision
-from lamplighter.deployment.candidate import enter, pausing
-from lamplighter.deployment.course import Course
+from lamplighter.deployment.rollout import history
+from lamplighter.deployment.rollout.steps import enter, pausing
+from lamplighter.deployment.serving import revision
+from lamplighter.deployment.strategy import Course
 from lamplighter.deployment.view import DeploymentView
 
 _MAX = 256

@@ -18,11 +18,11 @@ from lamplighter.core.naming import (
 from lamplighter.core.objects import Obj, partial
 from lamplighter.core.plan import Snapshot
 from lamplighter.core.podtemplate import override
-from lamplighter.deployment.envoy import PREVIEW_PORT, PUBLIC_PORT, STATUS_PORT, files
-from lamplighter.deployment.listeners import FOLDER
-from lamplighter.deployment.revision import object_name
-from lamplighter.deployment.torchserve import GRPC_INFERENCE, HEALTH, INFERENCE, METRICS
-from lamplighter.deployment.traffic import Options, Traffic
+from lamplighter.deployment.serving.revision import object_name
+from lamplighter.deployment.serving.torchserve import GRPC_INFERENCE, HEALTH, INFERENCE, METRICS
+from lamplighter.deployment.traffic.envoy.config import PREVIEW_PORT, PUBLIC_PORT, STATUS_PORT, files
+from lamplighter.deployment.traffic.envoy.listeners import FOLDER
+from lamplighter.deployment.traffic.types import Options, Traffic
 
 _COMPONENT = "router"
 DRAIN_SECONDS = 5

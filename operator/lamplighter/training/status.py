@@ -5,7 +5,7 @@ from lamplighter.api.training import Artifact, Run, RunRecord, RunState, Trainin
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import timestamp
 from lamplighter.core.plan import Event, Plan
-from lamplighter.training.stages import TRAIN
+from lamplighter.training.stages.order import TRAIN
 from lamplighter.training.view import TrainingView
 
 _STALLING = frozenset({"ImagePullFailed", "ContainerConfigError", "PodsRefused"})

@@ -3,8 +3,8 @@
 from typing import Any
 
 from lamplighter.core.objects import Obj
-from lamplighter.deployment.torchserve import GRPC_INFERENCE, HEALTH, INFERENCE
-from lamplighter.deployment.traffic import Backend, Options
+from lamplighter.deployment.serving.torchserve import GRPC_INFERENCE, HEALTH, INFERENCE
+from lamplighter.deployment.traffic.types import Backend, Options
 
 REST, GRPC = "rest", "grpc"
 _TYPE = "type.googleapis.com/envoy."

@@ -11,7 +11,7 @@ from lamplighter.core import pods
 from lamplighter.core.naming import REVISION
 from lamplighter.core.objects import Obj, Ref, labels, moment
 from lamplighter.core.plan import READINESS, Snapshot
-from lamplighter.deployment.torchserve import CONTAINER
+from lamplighter.deployment.serving.torchserve import CONTAINER
 
 WORKER_DIED = "WorkerDied"
 _MOST = 4

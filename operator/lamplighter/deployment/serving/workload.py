@@ -3,8 +3,8 @@
 from lamplighter.core.naming import OWNER_LABEL, REVISION, child, child_labels
 from lamplighter.core.objects import Obj, partial
 from lamplighter.core.plan import Snapshot
-from lamplighter.deployment import torchserve
-from lamplighter.deployment.revision import Revision, object_name
+from lamplighter.deployment.serving import torchserve
+from lamplighter.deployment.serving.revision import Revision, object_name
 
 
 def selector(snapshot: Snapshot, revision: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lamplighter.api.deployment import CandidateStatus, DeploymentStatus
 from lamplighter.core.conditions import READY
 from lamplighter.core.plan import Event
-from lamplighter.deployment import history
+from lamplighter.deployment.rollout import history
 
 
 def transitions(before: DeploymentStatus, after: DeploymentStatus, *, alone: bool = False) -> tuple[Event, ...]:

@@ -10,13 +10,15 @@ from lamplighter.api.common import seconds
 from lamplighter.api.deployment import CandidateStatus, DeploymentStatus, ResolvedModel, RetiringStatus, RevisionStatus
 from lamplighter.core.objects import exact, moment
 from lamplighter.core.plan import Event
-from lamplighter.deployment import candidate as steps
-from lamplighter.deployment import course, history, revision, split
-from lamplighter.deployment.candidate import Sight
-from lamplighter.deployment.course import AT_ONCE, Course
-from lamplighter.deployment.observe import health, in_the_way
-from lamplighter.deployment.revision import Revision
-from lamplighter.deployment.split import Routers
+from lamplighter.deployment import strategy
+from lamplighter.deployment.rollout import history, steps
+from lamplighter.deployment.rollout.steps import Sight
+from lamplighter.deployment.serving import revision
+from lamplighter.deployment.serving.health import health, in_the_way
+from lamplighter.deployment.serving.revision import Revision
+from lamplighter.deployment.strategy import AT_ONCE, Course
+from lamplighter.deployment.traffic import split
+from lamplighter.deployment.traffic.split import Routers
 from lamplighter.deployment.view import DeploymentView
 
 _DRAIN = 30.0
@@ -42,7 +44,7 @@ class Goal:
 
 def goal(view: DeploymentView, draft: DeploymentStatus, wanted: Revision, resolved: ResolvedModel) -> Goal:
     """What the spec asks for, unless somebody decided otherwise for as long as it asks for that."""
-    asked = course.of(view.spec.strategy)
+    asked = strategy.of(view.spec.strategy)
     if draft.diverted is not None and (draft.diverted.instead_of != wanted.name or _arrived(draft)):
         draft.diverted = None
     if draft.diverted is None:
@@ -124,7 +126,7 @@ def fall(view: DeploymentView, draft: DeploymentStatus) -> bool:
     the weight of a revision whose pods die.
     """
     entry, stable = draft.candidate, draft.stable
-    if entry is None or stable is None or course.of(view.spec.strategy).alone:
+    if entry is None or stable is None or strategy.of(view.spec.strategy).alone:
         return False
     _count_ready(view, draft)
     before = entry.weight
@@ -157,7 +159,7 @@ def _makes_room(view: DeploymentView, draft: DeploymentStatus, target: Goal | No
     """True where a revision has no pods before those of all others have ended."""
     if target is not None:
         return target.course.alone and bool(in_the_way(view, target.revision.name))
-    alone = course.of(view.spec.strategy).alone and draft.stable is not None
+    alone = strategy.of(view.spec.strategy).alone and draft.stable is not None
     return alone and bool(in_the_way(view, draft.stable.revision if draft.stable else ""))
 
 
@@ -259,7 +261,7 @@ def _drained(view: DeploymentView, entry: RetiringStatus, draft: DeploymentStatu
 def _keep(view: DeploymentView, entry: RetiringStatus, draft: DeploymentStatus) -> float:
     """Seconds that a revision is kept warm: the last one that served, since no more is promised for an undo."""
     last = next((one for one in reversed(draft.retiring) if one.served), None)
-    return course.of(view.spec.strategy).keep if entry == last else 0.0
+    return strategy.of(view.spec.strategy).keep if entry == last else 0.0
 
 
 def _awaits_routers(view: DeploymentView, entry: CandidateStatus, way: Course) -> bool:

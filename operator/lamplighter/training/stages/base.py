@@ -6,7 +6,7 @@ from typing import Any
 from lamplighter.api.common import PodTemplate
 from lamplighter.api.training import TrainingSpec
 from lamplighter.core.objects import Obj
-from lamplighter.training import output
+from lamplighter.training.stages import output
 
 SOURCE_MOUNT = "/lamplighter/source"
 USER = 1000

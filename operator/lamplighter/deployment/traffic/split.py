@@ -13,11 +13,13 @@ from lamplighter.core import pods
 from lamplighter.core.naming import CONFIG
 from lamplighter.core.objects import Obj, Ref, annotations
 from lamplighter.core.plan import READING, Snapshot
-from lamplighter.deployment import course, envoy, revision, router
-from lamplighter.deployment import traffic as forwarding
-from lamplighter.deployment.observe import lost
-from lamplighter.deployment.reading import Reading, reading
-from lamplighter.deployment.traffic import Backend, Options, Traffic
+from lamplighter.deployment import strategy
+from lamplighter.deployment.serving import revision
+from lamplighter.deployment.serving.health import lost
+from lamplighter.deployment.traffic import types as forwarding
+from lamplighter.deployment.traffic.envoy import config, router
+from lamplighter.deployment.traffic.envoy.stats import Reading, reading
+from lamplighter.deployment.traffic.types import Backend, Options, Traffic
 from lamplighter.deployment.view import DeploymentView
 
 
@@ -76,7 +78,7 @@ def traffic(view: DeploymentView, status: DeploymentStatus) -> Traffic:
     active = [entry for entry in (stable, candidate) if entry is not None]
     reachable = [entry.revision for entry in active if _reachable(entry, status)]
     present = sorted([*(entry.revision for entry in active), *(entry.revision for entry in status.retiring)])
-    shown = reachable[-1:] if course.of(view.spec.strategy).preview else []
+    shown = reachable[-1:] if strategy.of(view.spec.strategy).preview else []
     return Traffic(
         backends=tuple(_backend(view, name) for name in dict.fromkeys(present)),
         weights=tuple((entry.revision, entry.weight) for entry in active if entry.weight),
@@ -109,10 +111,10 @@ def version(view: DeploymentView, status: DeploymentStatus) -> str:
     The number tells two apart that ask for the same, with another one between them: a router that has the first may
     still have the one between before it.
     """
-    wanted = envoy.fingerprint(traffic(view, status), options(view, status))
+    wanted = config.fingerprint(traffic(view, status), options(view, status))
     written = view.snapshot.owned("ConfigMap", router.router_name(view.snapshot.name))
     known = (annotations(written).get(CONFIG) if written is not None else None, view.status.router.config)
-    last = max((config for config in known if config), key=_number, default="")
+    last = max((known_version for known_version in known if known_version), key=_number, default="")
     return last if last and last.rpartition("-")[2] == wanted else f"{_number(last) + 1}-{wanted}"
 
 

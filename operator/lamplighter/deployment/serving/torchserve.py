@@ -9,9 +9,9 @@ from typing import Any
 from lamplighter.api.common import seconds
 from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
-from lamplighter.deployment import workers
 from lamplighter.deployment.model import claim_and_path
-from lamplighter.deployment.revision import Revision
+from lamplighter.deployment.serving import workers
+from lamplighter.deployment.serving.revision import Revision
 
 GRPC_INFERENCE, INFERENCE, METRICS, HEALTH = 7070, 8080, 8082, 8090
 CONTAINER = "torchserve"

@@ -5,10 +5,10 @@ from dataclasses import fields
 
 from lamplighter.core.naming import digest
 from lamplighter.core.objects import Obj
-from lamplighter.deployment.clusters import clusters
-from lamplighter.deployment.listeners import from_file, listener
-from lamplighter.deployment.routes import PREVIEW, PUBLIC, preview, public
-from lamplighter.deployment.traffic import Options, Traffic
+from lamplighter.deployment.traffic.envoy.clusters import clusters
+from lamplighter.deployment.traffic.envoy.listeners import from_file, listener
+from lamplighter.deployment.traffic.envoy.routes import PREVIEW, PUBLIC, preview, public
+from lamplighter.deployment.traffic.types import Options, Traffic
 
 _ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 PUBLIC_PORT, PREVIEW_PORT, STATUS_PORT = 8080, 8081, 9902

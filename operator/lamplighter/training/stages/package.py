@@ -5,8 +5,8 @@ import json
 from lamplighter.api.training import Package
 from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
-from lamplighter.training import placement
-from lamplighter.training.stage import STAGE_CONTAINERS, StageRun, variable
+from lamplighter.training.stages import placement
+from lamplighter.training.stages.base import STAGE_CONTAINERS, StageRun, variable
 
 CONTAINER = STAGE_CONTAINERS[1]
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from lamplighter.api.common import seconds
 from lamplighter.api.deployment import CandidateStatus
 from lamplighter.core.objects import exact, moment
-from lamplighter.deployment.course import Course, share
+from lamplighter.deployment.strategy import Course, share
 
 
 @dataclass(frozen=True, slots=True)

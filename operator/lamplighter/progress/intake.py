@@ -12,7 +12,7 @@ from lamplighter.engine.reconcile import utc_now
 from lamplighter.progress import report as reports
 from lamplighter.progress.admission import Sender, admit
 from lamplighter.progress.bounded import Bounded
-from lamplighter.progress.pace import Allowance, Slots
+from lamplighter.progress.rate_limit import Allowance, Slots
 from lamplighter.progress.refusal import Refusal
 from lamplighter.progress.tokens import Caller, Tokens
 

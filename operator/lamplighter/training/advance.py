@@ -8,11 +8,12 @@ from lamplighter.api.failures import Cause, Failure
 from lamplighter.api.training import Artifact, Run, RunState, TrainingSpec
 from lamplighter.core.objects import Obj, partial, timestamp
 from lamplighter.core.plan import Plan
-from lamplighter.training import attempts, freeze, output, reports, stages
-from lamplighter.training.before import in_the_way, pods_of
+from lamplighter.training import attempts, freeze, reports
+from lamplighter.training.leftover_pods import in_the_way, pods_of
 from lamplighter.training.observe import Observation, Progress, observe
+from lamplighter.training.stages import order, output
 from lamplighter.training.start import stage_children
-from lamplighter.training.verdict import ended, under_way
+from lamplighter.training.status import ended, under_way
 from lamplighter.training.view import TrainingView
 
 _STATE = {
@@ -47,7 +48,7 @@ _UNKNOWN = Failure(reason="JobFailed", message="the Job failed", cause=Cause.INF
 def kept_from_starting(view: TrainingView, run: Run) -> bool:
     """True when not all pods of the first stage run and something is in their way now, whatever was written down."""
     job = view.snapshot.owned("Job", run.job)
-    if job is None or run.stage != stages.TRAIN or run.attempt > 1:
+    if job is None or run.stage != order.TRAIN or run.attempt > 1:
         return False
     seen = observe(view, run, freeze.in_force(view, run.number), job)
     return seen.progress is Progress.PENDING and seen.failure is not None
@@ -72,9 +73,9 @@ def _lost(view: TrainingView, run: Run) -> Plan:
 
 
 def _stage_done(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observation) -> Plan:
-    if run.stage == stages.PACKAGE:
+    if run.stage == order.PACKAGE:
         return _packaged(view, run, spec, seen)
-    following = stages.after(spec, run.stage)
+    following = order.after(spec, run.stage)
     if following is None:
         return ended(view, run, RunState.SUCCEEDED)
     status = view.draft()
@@ -86,7 +87,7 @@ def _stage_done(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observat
             "executed_at": None,
             "failures": {},  # each stage has its own budgets
             "failures_in_a_row": 0,
-            "job": stages.job_name(view.snapshot.name, run.number, following, 1),
+            "job": order.job_name(view.snapshot.name, run.number, following, 1),
             "state": RunState.PENDING,
         }
     )
@@ -126,7 +127,7 @@ def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen:
         return attempts.announce(view, attempts.following(view, now))
     status, wait = view.draft(), None
     under_way(view, status, now, seen.message, word=seen.word)
-    if run.stage == stages.TRAIN and (progress := reports.heard(view, run)) != run.progress:
+    if run.stage == order.TRAIN and (progress := reports.heard(view, run)) != run.progress:
         left = reports.wait(view, run)
         if left <= 0 or status != view.status:
             under_way(view, status, now.model_copy(update={"progress": progress}), seen.message, word=seen.word)
@@ -155,7 +156,7 @@ def _told(view: TrainingView, run: Run, job: Obj, seen: Observation) -> Run:
         # Pods can end before the Job's controller writes down that it started them.
         begun = min(pod["metadata"].get("creationTimestamp") or timestamp(view.now) for pod in its_pods)
         run = run.model_copy(update={"executions": run.executions + 1, "executed_at": begun})
-    if run.stage != stages.TRAIN:
+    if run.stage != order.TRAIN:
         return run
     progress = reports.heard(view, run)
     run = run.model_copy(update={"progress": progress})
@@ -172,7 +173,7 @@ def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[
     free = not suspended or not in_the_way(view, pods_of(view, job))
     if spec.queue_name is None and suspended is not view.spec.suspend and free:
         change["suspend"] = view.spec.suspend
-    if run.stage == stages.TRAIN and spec.elastic and job["spec"].get("parallelism") != spec.nodes:
+    if run.stage == order.TRAIN and spec.elastic and job["spec"].get("parallelism") != spec.nodes:
         change |= {"parallelism": spec.nodes, "completions": spec.nodes}
     if not change:
         return ()

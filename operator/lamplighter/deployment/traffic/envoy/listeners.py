@@ -1,9 +1,9 @@
 """The ports on which a router takes requests, as Envoy's listeners."""
 
 from lamplighter.core.objects import Obj
-from lamplighter.deployment.clusters import duration
-from lamplighter.deployment.routes import READY_HOST
-from lamplighter.deployment.traffic import Options
+from lamplighter.deployment.traffic.envoy.clusters import duration
+from lamplighter.deployment.traffic.envoy.routes import READY_HOST
+from lamplighter.deployment.traffic.types import Options
 
 FOLDER = "/lamplighter/router"
 """Where the files lie in the router's pod; its bootstrap.yaml says the same."""

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from lamplighter.api.training import TrainingSpec
 from lamplighter.core.naming import ATTEMPT, RUN, STAGE, child, child_labels
 from lamplighter.core.objects import Obj
-from lamplighter.training import package, train
-from lamplighter.training.stage import StageRun
+from lamplighter.training.stages import package, train
+from lamplighter.training.stages.base import StageRun
 
 QUEUE = "kueue.x-k8s.io/queue-name"
 TRAIN = "train"

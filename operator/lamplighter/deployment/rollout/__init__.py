@@ -1,0 +1,1 @@
+"""How a revision takes over: advance, retire, deadlines, and what people ask for. Pure."""

@@ -1,0 +1,1 @@
+"""What serves a revision, and how it is doing. Pure."""

@@ -1,0 +1,1 @@
+"""Which revision receives which requests, and what the routers say that they do. Pure."""

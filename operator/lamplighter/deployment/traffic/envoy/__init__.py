@@ -1,0 +1,1 @@
+"""The router of a deployment: Envoy pods, their configuration, and what they answer. Pure."""

@@ -1,0 +1,1 @@
+"""Why pods end, and how often a run may start again. Pure."""
