@@ -8,18 +8,20 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import uvloop
 
 from lamplighter import __version__, election, handlers, kube
 from lamplighter.deployment import model as deployment_model
 from lamplighter.deployment import plan as deployment
-from lamplighter.deployment.view import Options as DeploymentOptions
+from lamplighter.deployment.view import DeploymentOptions
 from lamplighter.engine import log as logs
 from lamplighter.engine.api import ApiError
 from lamplighter.engine.health import Health, resync
 from lamplighter.engine.index import Index
 from lamplighter.engine.leader import LeaderLabel
+from lamplighter.engine.questions import Readers
 from lamplighter.engine.queue import KeyedQueue
 from lamplighter.engine.reconcile import Kind, Reconciler, work
 from lamplighter.engine.resources import PRIMARY
@@ -27,6 +29,8 @@ from lamplighter.progress import gauges
 from lamplighter.progress.endpoint import Endpoint
 from lamplighter.progress.intake import Desk
 from lamplighter.progress.tokens import Tokens
+from lamplighter.questions import model_readiness, pod_answers, pod_events, router_status
+from lamplighter.questions.pod_answers import PodAnswers
 from lamplighter.settings import Settings
 from lamplighter.training import plan as training
 from lamplighter.training.view import Options
@@ -51,18 +55,31 @@ def deployment_options(settings: Settings) -> DeploymentOptions:
     return DeploymentOptions(torchserve_image=settings.torchserve_image, router_image=settings.router_image)
 
 
-def kinds(settings: Settings) -> dict[str, Kind]:
+def kinds(settings: Settings) -> dict[str, Kind[Any]]:
     """What the engine reconciles."""
     return {
         "ModelTraining": Kind(
-            training.reads, functools.partial(training.plan, options=training_options(settings)), training.blocked
+            functools.partial(training.view_of, options=training_options(settings)),
+            training.reads,
+            training.plan,
+            training.blocked,
         ),
         "ModelDeployment": Kind(
+            functools.partial(deployment.view_of, options=deployment_options(settings)),
             deployment.reads,
-            functools.partial(deployment.plan, options=deployment_options(settings)),
+            deployment.plan,
             deployment.blocked,
             begins_first=True,
         ),
+    }
+
+
+def readers(settings: Settings, index: Index, events: pod_events.EventLister, pods: PodAnswers) -> Readers:
+    """Who answers the questions that plans ask by a name."""
+    return {
+        pod_events.NAME: pod_events.reader(events, index),
+        router_status.NAME: router_status.reader(pods, settings.router_status),
+        model_readiness.NAME: model_readiness.reader(pods, settings.model_status),
     }
 
 
@@ -81,13 +98,14 @@ async def main(settings: Settings) -> int:
         health.serve(settings.port),
         _endpoint(settings) as endpoint,
         kube.connect(settings) as client,
+        pod_answers.connect() as pods,
         _label(settings, client) as label,
     ):
         health.started = True
         log.info("Lamplighter %s starts", __version__)
         if not await _can_list(client):
             return 1
-        operate = functools.partial(_operate, settings, client, queue, health, stop, endpoint, label)
+        operate = functools.partial(_operate, settings, client, pods, queue, health, stop, endpoint, label)
         if settings.leader_election:
             await election.lead(settings, client, operate, stop)
         else:
@@ -119,6 +137,7 @@ async def _label(settings: Settings, client: kube.Client) -> AsyncIterator[Leade
 async def _operate(
     settings: Settings,
     client: kube.Client,
+    pods: PodAnswers,
     queue: KeyedQueue,
     health: Health,
     stop: asyncio.Event,
@@ -128,7 +147,8 @@ async def _operate(
     """Watch and reconcile until ``stop`` is set or a task ends that should not."""
     index = new_index(queue, with_nodes=settings.watch_nodes)
     watch = handlers.Watch(index, queue, settings.namespaces, nodes=settings.watch_nodes)
-    reconciler = Reconciler(client, index, kinds(settings), settings.identity)
+    answers = readers(settings, index, client, pods)
+    reconciler = Reconciler(client, index, kinds(settings), answers, settings.identity)
     ready = functools.partial(_may_take_reports, watch, client)
     endpoint.desk = Desk(index, queue, Tokens(client), settings.progress_writes, ready)
     health.trainings = functools.partial(gauges.page, index)

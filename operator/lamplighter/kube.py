@@ -7,7 +7,7 @@ as plain dicts, because building and validating the client's models costs more C
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,10 +17,9 @@ from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
-from lamplighter import __version__, pod_answers
+from lamplighter import __version__
 from lamplighter.core import pods
 from lamplighter.core.objects import Obj, Ref
-from lamplighter.core.plan import READINESS, READING
 from lamplighter.engine import metrics
 from lamplighter.engine.api import ApiError
 from lamplighter.engine.queue import Key
@@ -49,13 +48,8 @@ class Client:
         configuration: Configuration,
         timeout: float,
         namespaces: Iterable[str] = (),
-        pod_urls: Mapping[str, str] | None = None,
     ) -> None:
-        """``timeout``: seconds for one request. ``namespaces``: where lists look; empty: in the whole cluster.
-
-        ``pod_urls``: where pods tell about themselves, READING and READINESS; see settings.py.
-        """
-        self._pod_urls = pod_urls or {}
+        """``timeout``: seconds for one request. ``namespaces``: where lists look; empty: in the whole cluster."""
         self._namespaces = tuple(namespaces)
         self._configuration = configuration
         self._host = configuration.host.rstrip("/")
@@ -123,10 +117,6 @@ class Client:
                 raise
             log.warning("Events cannot be read: %s", error)
             return []
-
-    async def ask(self, pod: Obj, what: str) -> Obj | None:
-        """What a pod says about itself, READING of a router or READINESS of a model; None: it does not answer."""
-        return await pod_answers.ask(self._session, self._pod_urls[what], pod)
 
     async def review_token(self, token: str, audience: str) -> Obj:
         """The status of a TokenReview: whose token it is, if it was made for this audience."""
@@ -214,8 +204,7 @@ async def configuration() -> Configuration:
 @contextlib.asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Client]:
     """A client while inside."""
-    pod_urls = {READING: settings.router_status, READINESS: settings.model_status}
-    client = Client(await configuration(), settings.request_timeout, settings.namespaces, pod_urls)
+    client = Client(await configuration(), settings.request_timeout, settings.namespaces)
     try:
         yield client
     finally:

@@ -28,7 +28,7 @@ def router_pod(scene: "Scene", workload: Obj, index: int, active: dict[str, int]
     known = scene.children.get(place)
     if known is None:
         scene.having(pod)
-    scene.related["RouterReading", place[1]] = router_says(version(scene), ready_pods(scene), active)
+    scene.related["RouterStatus", place[1]] = router_says(version(scene), ready_pods(scene), active)
 
 
 def router_says(version: str | None, healthy: dict[str, int], active: dict[str, int] | None = None) -> Obj:

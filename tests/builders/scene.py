@@ -8,10 +8,13 @@ from typing import Self
 
 from tests.builders.objects import NOW, Builder, Obj, later, uid_of
 
+from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import Ref
 from lamplighter.core.plan import Event, Plan, Snapshot
 from lamplighter.deployment import plan as deployment
-from lamplighter.deployment.view import Options as DeploymentOptions
+from lamplighter.deployment.traffic.envoy.provider import ENVOY
+from lamplighter.deployment.traffic.provider import TrafficProvider
+from lamplighter.deployment.view import DeploymentOptions, DeploymentView
 from lamplighter.training import plan as training
 from lamplighter.training.view import Options
 
@@ -26,6 +29,7 @@ class Scene:
         self.obj = _built(obj)
         self.cluster = cluster
         self.deployment_options = DeploymentOptions()
+        self.provider: TrafficProvider = ENVOY
         self.children: dict[tuple[str, str], Obj] = {}
         self.related: dict[tuple[str, str], Obj] = {}
         self.nodes: dict[str, Obj] | None = None
@@ -107,14 +111,21 @@ class Scene:
     @property
     def reads(self) -> list[Ref]:
         """What the plan wants to be read."""
-        logic = training if self.obj["kind"] == "ModelTraining" else deployment
-        return logic.reads(self.snapshot, self.now)
+        if self.obj["kind"] == "ModelTraining":
+            return training.reads(training.view_of(self.snapshot, self.now, self.options))
+        return deployment.reads(self._deployment(), self.provider)
 
     def plan(self) -> Plan:
         """The plan, not carried out."""
         if self.obj["kind"] == "ModelTraining":
-            return training.plan(self.snapshot, self.now, self.options)
-        return deployment.plan(self.snapshot, self.now, self.deployment_options)
+            return training.plan(training.view_of(self.snapshot, self.now, self.options))
+        return deployment.plan(self._deployment(), self.provider)
+
+    def blocked(self, error: TerminalError, look_again: float) -> Plan:
+        """The plan after the API server refused what was planned."""
+        if self.obj["kind"] == "ModelTraining":
+            return training.blocked(training.view_of(self.snapshot, self.now, self.options), error, look_again)
+        return deployment.blocked(self._deployment(), error, look_again, self.provider)
 
     def act(self, writes: int | None = None) -> Plan:
         """Plan and carry out; with ``writes``, die after so many."""
@@ -165,6 +176,9 @@ class Scene:
         """Status, reason and message of a condition."""
         (entry,) = [entry for entry in self.obj["status"]["conditions"] if entry["type"] == kind]
         return entry["status"], entry["reason"], entry.get("message", "")
+
+    def _deployment(self) -> DeploymentView:
+        return deployment.view_of(self.snapshot, self.now, self.deployment_options)
 
     def _create(self, obj: Obj) -> None:
         place = obj["kind"], obj["metadata"]["name"]

@@ -16,7 +16,8 @@ from tests.router.pods import free_port
 from tests.tools import ROOT
 
 from lamplighter.deployment.traffic.envoy.listeners import FOLDER
-from lamplighter.deployment.traffic.envoy.stats import Reading, reading
+from lamplighter.deployment.traffic.envoy.stats import reading
+from lamplighter.deployment.traffic.verification import Reading
 
 _IMAGE = ROOT / "training_images" / "router"
 DRAIN = _IMAGE / "drain.py"

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.router.envoy_process import Router
-from tests.router.world import OPTIONS, A, B, World, backend, both, config, only, serve, until
-from tests.samples.traffic import all_options, traffics
+from tests.router.world import FORWARDING, A, B, World, backend, both, config, only, serve, until
+from tests.samples.traffic import all_forwarding, traffics
 
-from lamplighter.deployment.traffic.envoy.config import fingerprint
-from lamplighter.deployment.traffic.types import Options, Traffic
+from lamplighter.deployment.traffic.types import Forwarding, Traffic, fingerprint
 
 
 async def test_no_request_is_lost_while_weights_change_many_times(world: World) -> None:
@@ -47,7 +46,9 @@ async def test_no_request_is_lost_while_limits_and_timeouts_change(world: World)
     router = await world.router(only(A))
     async with world.load(router) as load:
         for step in range(10):
-            await serve(router, only(A), Options(timeout=10 + step, max_requests=100 + step, access_log=step % 2 == 0))
+            await serve(
+                router, only(A), Forwarding(timeout=10 + step, max_requests=100 + step, access_log=step % 2 == 0)
+            )
     assert load.lost == []
 
 
@@ -67,28 +68,28 @@ async def test_a_refused_file_costs_no_request_and_shifts_none(world: World, fil
     await world.pod(B)
     router = await world.router(both(100))
     assert not router.reading().rejected
-    options = OPTIONS if file == "rds.json" else Options(timeout=7, max_requests=7)
-    bad = config(shares, options)
+    forwarding = FORWARDING if file == "rds.json" else Forwarding(timeout=7, max_requests=7)
+    bad = config(shares, forwarding)
     await asyncio.to_thread(router.swap, {**bad, file: _with_unknown_field(bad[file])})
     await until(lambda: router.reading().rejected)
     async with world.load(router) as load:
         await until(lambda: load.count > 100)
     assert (load.lost, set(load.answers)) == ([], {A})
-    assert router.reading().version != fingerprint(shares, options)
+    assert router.reading().version != fingerprint(shares, forwarding)
     await serve(router, both(50))
 
 
 async def test_a_file_that_is_no_json_leaves_the_old_configuration_at_work(world: World) -> None:
     await world.pod(A)
     router = await world.router(only(A))
-    await asyncio.to_thread(router.swap, dict.fromkeys(config(only(A), OPTIONS), "{ this is no JSON"))
+    await asyncio.to_thread(router.swap, dict.fromkeys(config(only(A), FORWARDING), "{ this is no JSON"))
     await until(lambda: router.log.stat().st_size)
-    assert router.reading().version == fingerprint(only(A), OPTIONS)
+    assert router.reading().version == fingerprint(only(A), FORWARDING)
     assert (await world.get(router)).status == 200
 
 
 async def test_a_router_whose_first_routes_are_refused_is_not_ready(world: World) -> None:
-    bad = config(only(A), OPTIONS)
+    bad = config(only(A), FORWARDING)
     router = await world.router(only(A), wait=False, spoiled={"rds.json": _with_unknown_field(bad["rds.json"])})
     await until(lambda: router.reading().rejected)
     assert router.ask("/ready")[0] == 404
@@ -98,14 +99,14 @@ async def test_a_router_whose_first_routes_are_refused_is_not_ready(world: World
 @pytest.fixture(scope="module")
 def any_router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
     router = Router(tmp_path_factory.mktemp("any") / "router", {})
-    yield router.start(config(Traffic(), OPTIONS))
+    yield router.start(config(Traffic(), FORWARDING))
     router.stop()
 
 
-@given(traffic=traffics(), options=all_options())
+@given(traffic=traffics(), forwarding=all_forwarding())
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_is_built_is_accepted(any_router: Router, traffic: Traffic, options: Options) -> None:
-    assert any_router.accepts(config(traffic, options), fingerprint(traffic, options)), any_router.log.read_text()[
-        -2000:
-    ]
+def test_whatever_is_built_is_accepted(any_router: Router, traffic: Traffic, forwarding: Forwarding) -> None:
+    assert any_router.accepts(config(traffic, forwarding), fingerprint(traffic, forwarding)), (
+        any_router.log.read_text()[-2000:]
+    )
     assert set(any_router.reading().active) == {backend.revision for backend in traffic.backends}

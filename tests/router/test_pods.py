@@ -4,7 +4,7 @@ import asyncio
 
 from tests.router.world import A, B, World, backend, both, only, until
 
-from lamplighter.deployment.traffic.types import Options, Traffic
+from lamplighter.deployment.traffic.types import Forwarding, Traffic
 
 REST = f"rest-{A}"
 
@@ -85,7 +85,7 @@ async def test_when_every_pod_fails_its_check_they_are_asked_nevertheless(world:
 
 async def test_answers_of_a_failing_handler_take_no_pod_away(world: World) -> None:
     pods = [await world.pod(A) for _ in range(2)]
-    router = await world.router(only(A), Options(timeout=5, consecutive_failures=1, interval=0.1))
+    router = await world.router(only(A), Forwarding(timeout=5, consecutive_failures=1, interval=0.1))
     for pod in pods:
         pod.status = 503
     for _ in range(30):
@@ -96,7 +96,7 @@ async def test_answers_of_a_failing_handler_take_no_pod_away(world: World) -> No
 
 async def test_a_pod_to_which_no_connection_comes_about_is_left_alone_for_a_while(world: World) -> None:
     deaf, _ = await world.pod(A), await world.pod(A)
-    router = await world.router(only(A), Options(timeout=5, consecutive_failures=2, interval=0.1))
+    router = await world.router(only(A), Forwarding(timeout=5, consecutive_failures=2, interval=0.1))
     await deaf.stop(8080)
     async with world.load(router, people=1) as load:
         await until(lambda: router.reading().healthy == {A: 1})
@@ -107,7 +107,7 @@ async def test_a_pod_to_which_no_connection_comes_about_is_left_alone_for_a_whil
 async def test_a_revisions_only_pod_is_never_given_up(world: World) -> None:
     pod = await world.pod(A)
     traffic = Traffic((backend(A, max_ready=1),), ((A, 100),))
-    router = await world.router(traffic, Options(timeout=5, consecutive_failures=1, interval=0.1))
+    router = await world.router(traffic, Forwarding(timeout=5, consecutive_failures=1, interval=0.1))
     await pod.stop(8080)
     for _ in range(5):
         assert (await world.get(router)).status == 503

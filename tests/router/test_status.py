@@ -2,7 +2,7 @@
 
 import pytest
 from tests.router.envoy_process import Router
-from tests.router.world import OPTIONS, A, B, World, both, only, until
+from tests.router.world import FORWARDING, A, B, World, both, only, until
 
 from lamplighter.deployment.traffic.envoy.config import fingerprint
 
@@ -50,7 +50,7 @@ async def test_a_status_tells_the_version_and_the_pods(world: World) -> None:
         await world.pod(revision)
     router = await world.router(both(60))
     seen = router.reading()
-    assert (seen.version, seen.rejected) == (fingerprint(both(60), OPTIONS), False)
+    assert (seen.version, seen.rejected) == (fingerprint(both(60), FORWARDING), False)
     assert (seen.healthy, seen.active) == ({A: 2, B: 1}, {A: 0, B: 0})
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.router.envoy_process import Router
 from tests.router.world import A, B, World, backend, both, only, until
 
-from lamplighter.deployment.traffic.types import Options, Traffic
+from lamplighter.deployment.traffic.types import Forwarding, Traffic
 
 GRPC = {"content-type": "application/grpc"}
 
@@ -142,7 +142,7 @@ async def test_http2_without_tls_is_understood_on_the_same_port(world: World) ->
 async def test_a_client_does_not_change_timeouts(world: World) -> None:
     pod = await world.pod(A)
     pod.gate.clear()
-    router = await world.router(only(A), Options(timeout=1))
+    router = await world.router(only(A), Forwarding(timeout=1))
     asked = asyncio.create_task(world.get(router, headers={"x-envoy-upstream-rq-timeout-ms": "1"}))
     await until(lambda: pod.asked)
     assert "x-envoy-upstream-rq-timeout-ms" not in pod.asked[0].headers
@@ -153,7 +153,7 @@ async def test_a_client_does_not_change_timeouts(world: World) -> None:
 async def test_more_requests_in_flight_than_allowed_are_refused_at_once(world: World) -> None:
     pod = await world.pod(A)
     pod.gate.clear()
-    router = await world.router(only(A), Options(timeout=10, max_requests=2))
+    router = await world.router(only(A), Forwarding(timeout=10, max_requests=2))
     held = [asyncio.create_task(world.get(router)) for _ in range(2)]
     await until(lambda: len(pod.asked) == 2)
     assert router.reading().active == {A: 2}
@@ -164,7 +164,7 @@ async def test_more_requests_in_flight_than_allowed_are_refused_at_once(world: W
 
 async def test_a_line_is_logged_per_request_when_asked_for(world: World) -> None:
     await world.pod(A)
-    quiet, talking = await world.router(only(A)), await world.router(only(A), Options(timeout=5, access_log=True))
+    quiet, talking = await world.router(only(A)), await world.router(only(A), Forwarding(timeout=5, access_log=True))
     for router in (quiet, talking):
         await world.get(router, "/predictions/digits?n=7")
         assert router.ask("/ready")[0] == 200

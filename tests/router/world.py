@@ -14,11 +14,11 @@ import aiohttp
 from tests.router.envoy_process import Router
 from tests.router.pods import Names, Pod, free_port
 
-from lamplighter.deployment.traffic.envoy.config import files, fingerprint
-from lamplighter.deployment.traffic.types import Backend, Options, Traffic
+from lamplighter.deployment.traffic.envoy.config import files
+from lamplighter.deployment.traffic.types import Backend, Forwarding, Traffic, fingerprint
 
 A, B = "aaaa1111", "bbbb2222"
-OPTIONS = Options(timeout=10)
+FORWARDING = Forwarding(timeout=10)
 REVISION = "x-lamplighter-revision"
 
 
@@ -44,15 +44,15 @@ class Load:
         return self.answers.total()
 
 
-def config(traffic: Traffic, options: Options = OPTIONS) -> dict[str, str]:
+def config(traffic: Traffic, forwarding: Forwarding = FORWARDING) -> dict[str, str]:
     """The files that a router reads."""
-    return files(traffic, options, fingerprint(traffic, options))
+    return files(traffic, forwarding, fingerprint(traffic, forwarding))
 
 
-async def serve(router: Router, traffic: Traffic, options: Options = OPTIONS) -> None:
+async def serve(router: Router, traffic: Traffic, forwarding: Forwarding = FORWARDING) -> None:
     """Give a router other files, and wait until it follows them."""
-    await asyncio.to_thread(router.swap, config(traffic, options))
-    await until(lambda: router.reading().version == fingerprint(traffic, options))
+    await asyncio.to_thread(router.swap, config(traffic, forwarding))
+    await until(lambda: router.reading().version == fingerprint(traffic, forwarding))
 
 
 class World:
@@ -73,14 +73,18 @@ class World:
         return self.pods[address]
 
     async def router(
-        self, traffic: Traffic, options: Options = OPTIONS, wait: bool = True, spoiled: dict[str, str] | None = None
+        self,
+        traffic: Traffic,
+        forwarding: Forwarding = FORWARDING,
+        wait: bool = True,
+        spoiled: dict[str, str] | None = None,
     ) -> Router:
         """A router that serves this; some files may be ``spoiled``."""
         router = Router(self._folder / f"router-{next(self._numbers)}", self.ports, self._names_port)
         self._routers.append(router)
-        await asyncio.to_thread(router.start, {**config(traffic, options), **(spoiled or {})})
+        await asyncio.to_thread(router.start, {**config(traffic, forwarding), **(spoiled or {})})
         if wait:
-            await until(lambda: router.reading().version == fingerprint(traffic, options))
+            await until(lambda: router.reading().version == fingerprint(traffic, forwarding))
         return router
 
     async def get(self, router: Router, path: str = "/predictions/digits", port: int = 8080, **more: Any) -> "Answer":

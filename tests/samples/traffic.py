@@ -1,9 +1,9 @@
-"""Any traffic and any options that the API allows."""
+"""Any traffic and any forwarding that the API allows."""
 
 from hypothesis import strategies as st
 
 from lamplighter.api.router import Outlier, Router
-from lamplighter.deployment.traffic.types import Backend, Options, Traffic, options
+from lamplighter.deployment.traffic.types import Backend, Forwarding, Traffic
 
 _REVISIONS = [f"{number:08x}" for number in range(0, 0xFFFFFFFF, 0x10101010)]
 _DURATION = st.builds(
@@ -28,8 +28,8 @@ def traffics(draw: st.DrawFn) -> Traffic:
     )
 
 
-def all_options() -> st.SearchStrategy[Options]:
-    """Options as any spec gives them."""
+def all_forwarding() -> st.SearchStrategy[Forwarding]:
+    """Forwarding as any spec gives them."""
     percent, count = st.integers(0, 100), st.integers(1, 100_000)
     outlier = st.builds(
         Outlier,
@@ -46,4 +46,4 @@ def all_options() -> st.SearchStrategy[Options]:
         access_log=st.booleans(),
         outlier=outlier,
     )
-    return st.builds(options, router, st.lists(st.floats(0.001, 1e9), max_size=3))
+    return st.builds(Forwarding.from_spec, router, st.lists(st.floats(0.001, 1e9), max_size=3))

@@ -7,14 +7,6 @@ from typing import Literal
 from lamplighter.core.naming import OWNER_UID
 from lamplighter.core.objects import Obj, Ref, controller_uid, labels
 
-READING, READINESS = "RouterReading", "ModelReadiness"
-"""The kind under which a plan asks to read what a router pod says about itself; the name is the pod's."""
-POD_EVENTS = "PodEvents"
-"""The kind under which a plan asks to read what is told of the pods of a Job, which it names.
-
-``items`` are the Events about them, ``closedNodes`` the names of the Nodes that take no new pods now.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from lamplighter.api.deployment import DeploymentSpec, DeploymentStatus
 from lamplighter.api.training import TrainingSpec, TrainingStatus
 from lamplighter.core.conditions import summarize
-from lamplighter.core.objects import Obj
+from lamplighter.core.objects import Obj, Ref, moment
 from lamplighter.core.plan import Event, Plan, Snapshot
 
 Spec = TypeVar("Spec", TrainingSpec, DeploymentSpec)
@@ -22,6 +22,15 @@ class View(Generic[Spec, Status]):
     spec: Spec
     status: Status
     now: datetime
+
+    @property
+    def deleted(self) -> bool:
+        """True when the object is being deleted: what it owns goes with it."""
+        return "deletionTimestamp" in self.snapshot.obj["metadata"]
+
+    def age(self, since: str) -> float:
+        """Seconds since a moment that a status tells."""
+        return (self.now - moment(since)).total_seconds()
 
     def draft(self) -> Status:
         """A copy of the status to be changed."""
@@ -49,6 +58,7 @@ class View(Generic[Spec, Status]):
         create: tuple[tuple[Obj, ...], ...] = (),
         patch: tuple[Obj, ...] = (),
         events: tuple[Event, ...] = (),
+        delete: tuple[Ref, ...] = (),
         requeue_after: float | None = None,
     ) -> Plan:
         """A plan that ends in this status; neither it nor the events are written when it is what it was."""
@@ -59,5 +69,6 @@ class View(Generic[Spec, Status]):
             patch=patch,
             status=None if same else status.model_dump(mode="json", exclude_none=True),
             events=() if same else events,
+            delete=delete,
             requeue_after=requeue_after,
         )

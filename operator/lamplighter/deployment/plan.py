@@ -1,104 +1,120 @@
-"""The plan of a ModelDeployment: keep what serves, bring up what is wanted, remove what nobody needs. Pure."""
+"""The plan of a ModelDeployment: keep what serves, bring up what is wanted, remove what is not needed. Pure."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from lamplighter.api.deployment import DeploymentStatus, ModelDeployment
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import Obj, Ref, timestamp
 from lamplighter.core.plan import Event, Plan, Snapshot, soonest
-from lamplighter.deployment import children, model, status, strategy
-from lamplighter.deployment.rollout import actions, advance
-from lamplighter.deployment.rollout.advance import Goal
+from lamplighter.deployment import children, model, status, tidy
+from lamplighter.deployment.rollout import actions, advance, deadlines
+from lamplighter.deployment.rollout.advance import Target
 from lamplighter.deployment.rollout.events import transitions
+from lamplighter.deployment.sentences import Situation
 from lamplighter.deployment.serving import readiness, revision
 from lamplighter.deployment.serving.revision import Revision
-from lamplighter.deployment.tidy import tidy
-from lamplighter.deployment.traffic import split
-from lamplighter.deployment.traffic.split import Routers
-from lamplighter.deployment.view import DeploymentView, Options
+from lamplighter.deployment.strategy import rollout_strategy
+from lamplighter.deployment.traffic.envoy.provider import ENVOY
+from lamplighter.deployment.traffic.provider import Changes, TrafficProvider
+from lamplighter.deployment.traffic.split import Split, split
+from lamplighter.deployment.traffic.verification import Routers
+from lamplighter.deployment.view import DEFAULTS, DeploymentOptions, DeploymentView
 
 
-def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided about a rollout. ``error``: why there is no model to roll out, and so no ``target``."""
+
+    target: Target | None = None
+    newest: Revision | None = None
+    events: tuple[Event, ...] = ()
+    error: TerminalError | None = None
+
+
+def view_of(snapshot: Snapshot, now: datetime, options: DeploymentOptions = DEFAULTS) -> DeploymentView:
+    """The snapshot, parsed: once in a reconcile."""
+    parsed = ModelDeployment.model_validate(snapshot.obj)
+    return DeploymentView(snapshot, parsed.spec, parsed.status, now, options)
+
+
+def reads(view: DeploymentView, provider: TrafficProvider = ENVOY) -> list[Ref]:
     """What a plan needs beyond the watched children: the training that is followed, and what pods say."""
-    return [*model.references(snapshot.obj), *split.questions(snapshot), *readiness.questions(snapshot, now)]
+    references = model.references(view.snapshot.obj)
+    return [*references, *provider.questions(view), *readiness.questions(view.snapshot, view.now)]
 
 
-def plan(snapshot: Snapshot, now: datetime, options: Options) -> Plan:
+def plan(view: DeploymentView, provider: TrafficProvider = ENVOY) -> Plan:
     """What to do about a deployment now."""
-    if "deletionTimestamp" in snapshot.obj["metadata"]:
+    if view.deleted:
         return Plan()
-    view = _view(snapshot, now, options)
-    return tidy(view, _step(view))
-
-
-def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again: float) -> Plan:
-    """What to write when the API server refused what was planned."""
-    view = _view(snapshot, now, Options())
-    draft, patch = view.draft(), list[Obj]()
-    if advance.fall(view, draft):
-        _record(view, draft, split.look(view))
-        patch = children.configured(view, draft)
-    return status.blocked(view, draft, error, look_again, tuple(patch))
-
-
-def _step(view: DeploymentView) -> Plan:
-    draft, routers = view.draft(), split.look(view)
-    try:
-        resolved = model.resolve(view.snapshot, view.spec)
-    except TerminalError as error:
-        return _rest(view, draft, routers, error)
-    in_use = [entry.revision for entry in (draft.stable, draft.candidate) if entry]
-    wanted = revision.current(view.snapshot, view.spec, resolved, in_use)
-    target = advance.goal(view, draft, wanted, resolved)
-    events = actions.grant(view, draft, target.course, wanted.name)
-    target = advance.goal(view, draft, wanted, resolved)
-    events += advance.advance(view, draft, target, routers)
-    _record(view, draft, routers)
-    status.describe(view, draft, target, routers)
-    return _plan(view, draft, routers, target, wanted, events)
-
-
-def _rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers, error: TerminalError) -> Plan:
-    """There is no model to roll out: what serves goes on serving."""
-    advance.rest(view, draft, routers)
-    _record(view, draft, routers)
-    status.waiting(view, draft, error)
-    return _plan(view, draft, routers, None, None, ())
-
-
-def _record(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
-    """Write down what the router should do, and what it does."""
-    if draft.stable is None and draft.candidate is None and not draft.retiring:
-        return
-    told, config = draft.router, split.version(view, draft)
-    if told.config != config:
-        told.config, told.changed_at = config, timestamp(view.now)
-    told.replicas, told.ready_replicas = routers.wanted, routers.ready
-    told.verified = routers.verified and config == routers.config
-    told.unverified_since = None if told.verified else told.unverified_since or timestamp(view.now)
-    if told.verified:
-        told.traffic = split.shares(split.traffic(view, draft))
-
-
-def _plan(
-    view: DeploymentView,
-    draft: DeploymentStatus,
-    routers: Routers,
-    target: Goal | None,
-    newest: Revision | None,
-    events: tuple[Event, ...],
-) -> Plan:
-    work = children.needed(view, draft, target, routers, newest)
-    told = transitions(view.status, draft, alone=strategy.of(view.spec.strategy).alone)
+    draft, routers = view.draft(), _look(view, provider)
+    decision = _decide(view, draft, routers)
+    wanted = _record(view, draft, routers, provider)
+    if decision.target is not None:
+        status.describe(Situation(view, draft, decision.target, wanted, routers, provider))
+    elif decision.error is not None:
+        status.waiting(view, draft, decision.error)
+    confirmed = draft.router.verified and routers.lingering_verified
+    its_own = children.needed(view, draft, decision.target, decision.newest, confirmed=confirmed)
+    traffic = provider.objects(view, wanted, routers) if _carries(draft) else Changes()
+    changed = transitions(view.status, draft, alone=rollout_strategy(view.spec.strategy).alone)
+    due = deadlines.waits(view, draft, decision.target, routers)
     return view.plan(
         draft,
-        create=(tuple(work.revisions), tuple(work.create)),
-        patch=tuple(work.patch),
-        events=(*events, *told, *status.complaints(view, draft)),
-        requeue_after=soonest(*advance.waits(view, draft, target, routers), readiness.wait(view.snapshot, view.now)),
+        create=(tuple(its_own.revisions), (*its_own.create, *traffic.create)),
+        patch=(*its_own.patch, *traffic.patch),
+        events=(*decision.events, *changed, *status.complaints(view, draft)),
+        delete=tidy.due(view, draft, wanted, provider),
+        requeue_after=soonest(*due, readiness.wait(view.snapshot, view.now)),
     )
 
 
-def _view(snapshot: Snapshot, now: datetime, options: Options) -> DeploymentView:
-    parsed = ModelDeployment.model_validate(snapshot.obj)
-    return DeploymentView(snapshot, parsed.spec, parsed.status, now, options)
+def blocked(view: DeploymentView, error: TerminalError, look_again: float, provider: TrafficProvider = ENVOY) -> Plan:
+    """What to write when the API server refused what was planned."""
+    draft, patch = view.draft(), list[Obj]()
+    if advance.lower(view, draft):
+        wanted = _record(view, draft, _look(view, provider), provider)
+        patch = provider.configuration(view, wanted).patch
+    return status.blocked(view, draft, error, look_again, tuple(patch))
+
+
+def _look(view: DeploymentView, provider: TrafficProvider) -> Routers:
+    """What the routers do, held against the split of the status that was read."""
+    return provider.look(view, split(view, view.status, provider.written(view.snapshot)))
+
+
+def _decide(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> Decision:
+    """Bring the draft one step nearer to what is wanted."""
+    try:
+        resolved = model.resolve(view.snapshot, view.spec)
+    except TerminalError as error:
+        advance.rest(view, draft, routers)
+        return Decision(error=error)
+    in_use = [entry.revision for entry in (draft.stable, draft.candidate) if entry]
+    newest = revision.current(view.snapshot, view.spec, resolved, in_use)
+    before = advance.target_of(view, draft, newest, resolved)
+    asked = actions.take(view, draft, before.strategy, newest.name)
+    target = advance.target_of(view, draft, newest, resolved)
+    return Decision(target, newest, asked + advance.advance(view, draft, target, routers))
+
+
+def _record(view: DeploymentView, draft: DeploymentStatus, routers: Routers, provider: TrafficProvider) -> Split:
+    """The split that the draft asks for; the draft tells its version, and what the routers do."""
+    wanted = split(view, draft, provider.written(view.snapshot))
+    if not _carries(draft):
+        return wanted
+    told = draft.router
+    if told.config != wanted.version:
+        told.config, told.changed_at = wanted.version, timestamp(view.now)
+    told.replicas, told.ready_replicas = routers.wanted, routers.ready
+    told.verified = routers.verified and wanted.version == routers.split.version
+    told.unverified_since = None if told.verified else told.unverified_since or timestamp(view.now)
+    if told.verified:
+        told.traffic = wanted.shares
+    return wanted
+
+
+def _carries(draft: DeploymentStatus) -> bool:
+    """True when there is a revision that requests may be carried to."""
+    return draft.stable is not None or draft.candidate is not None or bool(draft.retiring)

@@ -9,18 +9,21 @@ DEFAULT_REPLICAS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class DeploymentOptions:
     """Images for what names none: TorchServe's and the router's."""
 
     torchserve_image: str = "lamplighter/torchserve:dev"
     router_image: str = "lamplighter/router:dev"
 
 
+DEFAULTS = DeploymentOptions()
+
+
 @dataclass(frozen=True)
 class DeploymentView(View[DeploymentSpec, DeploymentStatus]):
     """A snapshot of a ModelDeployment, parsed, as of ``now``."""
 
-    options: Options = Options()
+    options: DeploymentOptions = DEFAULTS
 
     @property
     def replicas(self) -> int:

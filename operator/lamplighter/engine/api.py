@@ -48,9 +48,3 @@ class Api(Protocol):
 
     async def delete(self, ref: Ref) -> None:
         """DELETE the object with this uid, its dependents in the background; nothing when it is gone."""
-
-    async def pod_events(self, namespace: str, job: str) -> list[Obj]:
-        """The Events (events.k8s.io/v1) about pods of this Job, but not those that tell how they start."""
-
-    async def ask(self, pod: Obj, what: str) -> Obj | None:
-        """What a pod says about itself, READING of a router or READINESS of a model; None: it does not answer."""

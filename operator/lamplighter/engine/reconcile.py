@@ -2,19 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Generic, TypeVar
 
 from lamplighter.core.errors import TerminalError, TransientError
 from lamplighter.core.objects import Obj, Ref
-from lamplighter.core.plan import POD_EVENTS, READINESS, READING, Plan, Snapshot
+from lamplighter.core.plan import Plan, Snapshot
+from lamplighter.core.view import View
 from lamplighter.engine import metrics
 from lamplighter.engine.api import Api, ApiError
 from lamplighter.engine.execute import execute
 from lamplighter.engine.index import Index
 from lamplighter.engine.log import about
+from lamplighter.engine.questions import Readers
 from lamplighter.engine.queue import Key, KeyedQueue
 from lamplighter.engine.resources import PRIMARY
 
@@ -27,22 +29,24 @@ _KEEPS_FAILING = 6
 log = logging.getLogger(__name__)
 
 
-class Blocked(Protocol):
-    """What to write when the user must act."""
-
-    def __call__(self, snapshot: Snapshot, now: datetime, error: TerminalError, look_again: float) -> Plan:
-        """A plan that tells of the error."""
+Seen = TypeVar("Seen", bound=View[Any, Any])
+"""The view of a kind: a snapshot, parsed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """What the engine must know of a kind: what to read, what to do, how to say that it cannot be done."""
+class Kind(Generic[Seen]):
+    """What the engine must know of a kind: how to parse it, what to read, what to do, and how to say what prevents it.
 
-    reads: Callable[[Snapshot, datetime], list[Ref]]
-    plan: Callable[[Snapshot, datetime], Plan]
-    blocked: Blocked
+    ``view`` parses a snapshot, once in a reconcile. ``blocked`` makes the plan that tells of an error, to be looked at
+    again after these seconds. ``begins_first``: new objects all begin, with their first creates, before one of them is
+    finished.
+    """
+
+    view: Callable[[Snapshot, datetime], Seen]
+    reads: Callable[[Seen], list[Ref]]
+    plan: Callable[[Seen], Plan]
+    blocked: Callable[[Seen, TerminalError, float], Plan]
     begins_first: bool = False
-    """Whether new objects all begin, with their first creates, before one of them is finished."""
 
 
 def utc_now() -> datetime:
@@ -57,13 +61,16 @@ class Reconciler:
         self,
         api: Api,
         index: Index,
-        kinds: dict[str, Kind],
+        kinds: Mapping[str, Kind[Any]],
+        readers: Readers,
         identity: str = "lamplighter",
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
+        """``readers`` answer the questions of plans that are no objects of the API, by their names."""
         self._api = api
         self._index = index
         self._kinds = kinds
+        self._readers = readers
         self._identity = identity
         self._clock = clock
 
@@ -89,13 +96,15 @@ class Reconciler:
         snapshot = self._index.snapshot(key)
         if snapshot is None:
             return None
-        wanted = kind.reads(snapshot, now)
+        view = kind.view(snapshot, now)
+        wanted = kind.reads(view)
         if wanted:
             # What was read answers the questions of this snapshot, so the plan is made from it, not from a newer one.
             found = await asyncio.gather(*(self._read(target, snapshot) for target in wanted))
             related = zip(wanted, found, strict=True)
             snapshot = replace(snapshot, related={(at.kind, at.name): obj for at, obj in related if obj is not None})
-        plan = kind.plan(snapshot, now)
+            view = replace(view, snapshot=snapshot)
+        plan = kind.plan(view)
         hurry = new_ones_wait if kind.begins_first and not snapshot.obj.get("status") else lambda: False
         try:
             if not await execute(plan, snapshot, self._api, self._index, self._identity, now, hurry):
@@ -103,7 +112,7 @@ class Reconciler:
         except TerminalError as error:
             log.warning("blocked: %s", error, extra={"reason": error.reason})
             metrics.ERRORS.labels(key.kind, error.reason).inc()
-            plan = kind.blocked(snapshot, now, error, REFUSED_AGAIN)
+            plan = kind.blocked(view, error, REFUSED_AGAIN)
             await execute(plan, snapshot, self._api, self._index, self._identity, now)
         return plan.requeue_after
 
@@ -113,7 +122,8 @@ class Reconciler:
         if snapshot is None:
             return
         try:
-            plan = self._kinds[key.kind].blocked(snapshot, now, said, REFUSED_AGAIN)
+            kind = self._kinds[key.kind]
+            plan = kind.blocked(kind.view(snapshot, now), said, REFUSED_AGAIN)
             await execute(plan, snapshot, self._api, self._index, self._identity, now)
         except (ApiError, TransientError, TerminalError) as failed:
             log.info("nobody could be told: %s", failed)
@@ -123,13 +133,8 @@ class Reconciler:
     async def _read(self, target: Ref, snapshot: Snapshot) -> Obj | None:
         if target.kind in PRIMARY:
             return self._index.get(Key(target.kind, target.namespace, target.name))
-        if target.kind in (READING, READINESS):
-            pod = snapshot.owned("Pod", target.name)
-            return await self._api.ask(pod, target.kind) if pod is not None else None
-        if target.kind == POD_EVENTS:
-            events = await self._api.pod_events(target.namespace, target.name)
-            return {"items": events, "closedNodes": self._index.closed_nodes()}
-        return await self._api.get(target)
+        reader = self._readers.get(target.kind)
+        return await (self._api.get(target) if reader is None else reader(target, snapshot))
 
 
 async def work(queue: KeyedQueue, reconciler: Reconciler) -> None:

@@ -1,15 +1,17 @@
 """The plan of a ModelTraining: one page that says what happens when. Pure."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from lamplighter.api.training import ModelTraining, OnChange, Run, RunState
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.naming import RETRAIN
 from lamplighter.core.objects import Ref, annotations
-from lamplighter.core.plan import POD_EVENTS, Plan, Snapshot
+from lamplighter.core.plan import Plan, Snapshot
 from lamplighter.training import freeze, status
 from lamplighter.training.advance import advance, kept_from_starting, supersede
 from lamplighter.training.failures.diagnosis import unknown_nodes, with_nodes_that_were_read
+from lamplighter.training.failures.pod_events import POD_EVENTS
 from lamplighter.training.observe import unexplained
 from lamplighter.training.start import begun, last_run, start, unrecorded_jobs
 from lamplighter.training.tidy import tidy
@@ -20,9 +22,15 @@ SOURCE_POLL = 10.0
 """Seconds between looks at a source that was missing or wrong: users' ConfigMaps are read, not watched."""
 
 
-def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
+def view_of(snapshot: Snapshot, now: datetime, options: Options = DEFAULTS) -> TrainingView:
+    """The snapshot, parsed: once in a reconcile."""
+    parsed = ModelTraining.model_validate(snapshot.obj)
+    return TrainingView(snapshot, parsed.spec, parsed.status, now, options)
+
+
+def reads(view: TrainingView) -> list[Ref]:
     """What a plan needs beyond the watched children: a source that is not copied yet, a Job that seems to be gone."""
-    view = _view(snapshot, now, Options())
+    snapshot = view.snapshot
     run, source = view.status.run, view.spec.source
     under_way = run is not None and not run.state.final
     jobs = [run.job] if run and under_way else unrecorded_jobs(snapshot, last_run(view))
@@ -39,11 +47,11 @@ def reads(snapshot: Snapshot, now: datetime) -> list[Ref]:
     ]
 
 
-def plan(snapshot: Snapshot, now: datetime, options: Options = DEFAULTS) -> Plan:
+def plan(view: TrainingView) -> Plan:
     """What to do about a training now."""
-    if "deletionTimestamp" in snapshot.obj["metadata"]:
+    if view.deleted:
         return Plan()
-    view = _view(snapshot, now, options)
+    view = replace(view, snapshot=with_nodes_that_were_read(view.snapshot))
     run = view.status.run
     try:
         if run is not None and not run.state.final:
@@ -59,16 +67,10 @@ def plan(snapshot: Snapshot, now: datetime, options: Options = DEFAULTS) -> Plan
     return tidy(view, view.plan(draft))
 
 
-def blocked(snapshot: Snapshot, now: datetime, error: TerminalError, look_again: float) -> Plan:
+def blocked(view: TrainingView, error: TerminalError, look_again: float) -> Plan:
     """What to write when the API server refused what was planned."""
-    view = _view(snapshot, now, Options())
+    view = replace(view, snapshot=with_nodes_that_were_read(view.snapshot))
     return tidy(view, status.blocked(view, error, look_again))
-
-
-def _view(snapshot: Snapshot, now: datetime, options: Options) -> TrainingView:
-    parsed = ModelTraining.model_validate(snapshot.obj)
-    snapshot = with_nodes_that_were_read(snapshot)
-    return TrainingView(snapshot, parsed.spec, parsed.status, now, options)
 
 
 def _gives_way(view: TrainingView, run: Run) -> bool:

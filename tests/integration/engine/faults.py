@@ -4,10 +4,16 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 from lamplighter.core.objects import Obj, Ref
+from lamplighter.core.plan import Snapshot
 from lamplighter.engine.api import Api, ApiError
+from lamplighter.engine.index import Index
+from lamplighter.engine.questions import Reader, Readers
+from lamplighter.questions import pod_events
+from lamplighter.questions.pod_events import EventLister
+from lamplighter.training.failures.pod_events import POD_EVENTS
 
 Answer = TypeVar("Answer")
 
@@ -91,10 +97,14 @@ class Storm(Trap):
         return self._dice.choice(list(Fault))
 
 
+class EventfulApi(Api, EventLister, Protocol):
+    """All that a process asks of the API server."""
+
+
 class FaultyApi:
     """What one life of a process sees of the API server."""
 
-    def __init__(self, api: Api, trap: Trap) -> None:
+    def __init__(self, api: EventfulApi, trap: Trap) -> None:
         self._api = api
         self._trap = trap
         self._dead = False
@@ -123,10 +133,16 @@ class FaultyApi:
         """The Events about a Job's pods."""
         return await self._call(lambda: self._api.pod_events(namespace, job))
 
-    async def ask(self, pod: Obj, what: str) -> Obj | None:
-        """What a pod says; nothing is heard when the process is dead."""
-        self._live()
-        return await self._api.ask(pod, what)
+    def readers(self, others: Readers, index: Index) -> Readers:
+        """The readers of a process; nothing is heard when it is dead."""
+        return {POD_EVENTS: pod_events.reader(self, index), **{name: self._heard(one) for name, one in others.items()}}
+
+    def _heard(self, reader: Reader) -> Reader:
+        async def read(target: Ref, snapshot: Snapshot) -> Obj | None:
+            self._live()
+            return await reader(target, snapshot)
+
+        return read
 
     async def _call(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
         self._live()
@@ -152,7 +168,6 @@ class Onlooker:
 
     def __init__(self, api: Api) -> None:
         self.get = api.get
-        self.ask = api.ask
 
     async def _write(self, _: object) -> NoReturn:
         raise Wrote

@@ -15,7 +15,9 @@ from lamplighter.core.objects import Obj
 from lamplighter.engine.queue import Key, KeyedQueue
 from lamplighter.engine.reconcile import Reconciler, work
 from lamplighter.engine.resources import PRIMARY
+from lamplighter.questions import pod_events
 from lamplighter.settings import Settings
+from lamplighter.training.failures.pod_events import POD_EVENTS
 
 LAG = 0.1
 """Seconds by which the watches are late after a request without an answer: longer than the pause before a retry."""
@@ -66,7 +68,9 @@ class Process:
         index = new_index(KeyedQueue())
         for obj in self._watches.of_owner(self._name).values():
             index.put(obj)
-        onlooker = Reconciler(Onlooker(self._watches.server), index, KINDS, clock=self.clock)
+        server = self._watches.server
+        readers = {POD_EVENTS: pod_events.reader(server, index), **server.readers}
+        onlooker = Reconciler(Onlooker(server), index, KINDS, readers, clock=self.clock)
         try:
             for key in self._keys:
                 await onlooker.reconcile(key)
@@ -88,7 +92,8 @@ class Process:
             await self._list()
         self._begun = True
         api = FaultyApi(self._watches.server, self._trap)
-        await work(self._queue, Reconciler(api, self._index, KINDS, "test", self.clock))
+        readers = api.readers(self._watches.server.readers, self._index)
+        await work(self._queue, Reconciler(api, self._index, KINDS, readers, "test", self.clock))
 
     async def _list(self) -> None:
         """Learn what exists; what the watches tell meanwhile comes after it."""

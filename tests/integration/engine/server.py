@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import aiohttp
@@ -12,6 +13,7 @@ from kubernetes.aio.client import Configuration
 
 from lamplighter.core.naming import SELECTOR
 from lamplighter.core.objects import Obj
+from lamplighter.engine.questions import Readers
 from lamplighter.engine.resources import PRIMARY, RESOURCES
 from lamplighter.kube import Client
 
@@ -20,6 +22,9 @@ WATCHED = tuple(resource.kind for resource in RESOURCES.values() if resource.wat
 
 class Server(Client):
     """A client that also lists and watches one namespace."""
+
+    readers: Readers = MappingProxyType({})
+    """Who answers for the pods that run nothing here."""
 
     async def list(self, kind: str, namespace: str, **query: str) -> tuple[list[Obj], str]:
         """The objects of a kind that the operator looks at, and the resource version of the list."""

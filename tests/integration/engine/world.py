@@ -16,9 +16,11 @@ from tests.integration.engine.server import Server
 from tests.integration.engine.watches import Watches, owner_name
 
 from lamplighter.core.naming import CONFIG, REVISION
-from lamplighter.core.objects import Obj, annotations, labels, ref, timestamp
-from lamplighter.core.plan import READING
+from lamplighter.core.objects import Obj, Ref, annotations, labels, ref, timestamp
+from lamplighter.core.plan import Snapshot
+from lamplighter.deployment.traffic.envoy.pods import STATUS
 from lamplighter.engine.api import ApiError
+from lamplighter.engine.questions import Readers
 
 SHA = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -28,9 +30,15 @@ class PlayedServer(Server):
 
     watches: "Watches"
 
-    async def ask(self, pod: Obj, what: str) -> Obj | None:
-        """A router pod follows the newest ConfigMap, and sees the pods that are ready. Models run nowhere."""
-        if what != READING:
+    @property
+    def readers(self) -> Readers:
+        """Router pods answer, though they run nothing; models do not."""
+        return {STATUS: self._router_status}
+
+    async def _router_status(self, target: Ref, snapshot: Snapshot) -> Obj | None:
+        """A router pod follows the newest ConfigMap, and sees the pods that are ready."""
+        pod = snapshot.owned("Pod", target.name)
+        if pod is None:
             return None
         objects = self.watches.of_owner(owner_name(pod))
         workloads = [obj for (kind, _), obj in objects.items() if kind == "Deployment" and REVISION in labels(obj)]

@@ -11,7 +11,6 @@ from tests.unit.convergence.server import Server
 from lamplighter.core.errors import TransientError
 from lamplighter.deployment import model
 from lamplighter.deployment import plan as deployment
-from lamplighter.deployment.view import Options as DeploymentOptions
 from lamplighter.engine.api import ApiError
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
@@ -22,10 +21,10 @@ from lamplighter.training.view import Options
 
 OPTIONS = Options(bad_node_conditions=frozenset({"GPUUnhealthy"}))
 KINDS = {
-    "ModelTraining": Kind(training.reads, functools.partial(training.plan, options=OPTIONS), training.blocked),
-    "ModelDeployment": Kind(
-        deployment.reads, functools.partial(deployment.plan, options=DeploymentOptions()), deployment.blocked
+    "ModelTraining": Kind(
+        functools.partial(training.view_of, options=OPTIONS), training.reads, training.plan, training.blocked
     ),
+    "ModelDeployment": Kind(deployment.view_of, deployment.reads, deployment.plan, deployment.blocked),
 }
 RETRY = 1.0
 
@@ -52,7 +51,7 @@ class Life:
         self.index = Index({"ModelDeployment": model.references}, self.wake, with_nodes=True)
         self._clock = clock
         self._loop = loop
-        self._reconciler = Reconciler(server, self.index, KINDS, "test", clock)
+        self._reconciler = Reconciler(server, self.index, KINDS, server.readers, "test", clock)
         server.streams.clear()
         server.die_at = None
         for obj in server.objects.values():

@@ -10,9 +10,12 @@ from tests.builders.objects import NAMESPACE, Obj
 from tests.builders.scene import merge
 
 from lamplighter.core.objects import Ref
-from lamplighter.core.plan import READING
+from lamplighter.core.plan import Snapshot
+from lamplighter.deployment.traffic.envoy.pods import STATUS
 from lamplighter.engine.api import ApiError
+from lamplighter.engine.questions import Readers
 from lamplighter.engine.resources import PRIMARY
+from lamplighter.training.failures.pod_events import POD_EVENTS
 
 Place = tuple[str, str]
 
@@ -110,15 +113,13 @@ class Server:
         if known is not None and known["metadata"]["uid"] == ref.uid:
             self._write("delete", known, lambda: self.remove((ref.kind, ref.name)))
 
-    async def pod_events(self, namespace: str, job: str) -> list[Obj]:
-        """Nobody tells anything here."""
-        del namespace, job
-        return []
+    @property
+    def readers(self) -> Readers:
+        """Router pods say what they do. There are no Events here, and the pods of models do not answer."""
+        return {STATUS: self._router_status, POD_EVENTS: _no_events}
 
-    async def ask(self, pod: Obj, what: str) -> Obj | None:
-        """What a router pod says about itself; the pods of models are not there."""
-        assert what == READING
-        return deepcopy(self.answer(pod["metadata"]["name"]))
+    async def _router_status(self, target: Ref, snapshot: Snapshot) -> Obj | None:
+        return deepcopy(self.answer(target.name)) if snapshot.owned("Pod", target.name) else None
 
     def _write(self, verb: str, obj: Obj, do: Callable[[], Any]) -> Any:
         if self.die_at is not None:
@@ -179,3 +180,8 @@ class Server:
 
 def _place(obj: Obj) -> Place:
     return obj["kind"], obj["metadata"]["name"]
+
+
+async def _no_events(target: Ref, snapshot: Snapshot) -> Obj:
+    del target, snapshot
+    return {"items": [], "closedNodes": []}

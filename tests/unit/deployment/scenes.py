@@ -55,7 +55,7 @@ def lagging(scene: Scene) -> Scene:
 
 def stuck(scene: Scene, version: str) -> Scene:
     """The router pods stay at this version, and see which pods are ready."""
-    pods = [place for place in scene.related if place[0] == "RouterReading"]
+    pods = [place for place in scene.related if place[0] == "RouterStatus"]
     scene.cluster = lambda scene: scene.related.update(dict.fromkeys(pods, router_says(version, ready_pods(scene))))
     return scene
 

@@ -1,7 +1,5 @@
 """While the API server refuses something, no weight rises, and none stays above what the candidate's pods can take."""
 
-from datetime import timedelta
-
 from tests.builders import Scene
 from tests.builders.objects import Obj
 from tests.builders.routers import split_in
@@ -10,7 +8,6 @@ from tests.unit.deployment.test_canary import rolling
 
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.plan import Plan
-from lamplighter.deployment.plan import blocked
 
 STEPS = {"canary": {"steps": [{"weight": 50, "pause": True}]}}
 REFUSED = TerminalError("Refused", "the API server refuses it: exceeded quota")
@@ -24,7 +21,7 @@ def halfway() -> tuple[Scene, str, str]:
 
 def stuck(scene: Scene) -> Plan:
     """What is written when something is refused."""
-    return blocked(scene.snapshot, scene.now + timedelta(seconds=1), REFUSED, 60)
+    return scene.later(1).blocked(REFUSED, 60)
 
 
 def config(plan: Plan) -> list[Obj]:

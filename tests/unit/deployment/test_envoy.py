@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.samples.traffic import all_options, traffics
+from tests.samples.traffic import all_forwarding, traffics
 
 from lamplighter.api.router import Router
-from lamplighter.deployment.traffic.envoy.config import files, fingerprint
-from lamplighter.deployment.traffic.types import Backend, Options, Traffic, options
+from lamplighter.deployment.traffic.envoy.config import files
+from lamplighter.deployment.traffic.types import Backend, Forwarding, Traffic, fingerprint
 
 A, B = Backend("aaaa1111", "digits-aaaa1111", 2), Backend("bbbb2222", "digits-bbbb2222", 2)
-OPTIONS = Options(timeout=61)
+OPTIONS = Forwarding(timeout=61)
 
 
-def _read(traffic: Traffic, chosen: Options = OPTIONS) -> dict[str, Any]:
+def _read(traffic: Traffic, chosen: Forwarding = OPTIONS) -> dict[str, Any]:
     return {name.removesuffix(".json"): json.loads(text) for name, text in files(traffic, chosen, "7-abc").items()}
 
 
@@ -28,8 +28,8 @@ def _clusters_of(value: Any) -> set[str]:
     return set(re.findall(r'"(?:cluster|name)": "((?:rest|grpc)-[^"]+)"', text))
 
 
-@given(traffics(), all_options())
-def test_all_files_carry_the_version(traffic: Traffic, chosen: Options) -> None:
+@given(traffics(), all_forwarding())
+def test_all_files_carry_the_version(traffic: Traffic, chosen: Forwarding) -> None:
     read = _read(traffic, chosen)
     assert set(read) == {"cds", "lds", "rds"}
     assert {content["version_info"] for content in read.values()} == {"7-abc"}
@@ -58,9 +58,9 @@ def test_the_order_in_which_revisions_are_told_changes_nothing(traffic: Traffic,
     assert files(other, OPTIONS, "1-a") == files(traffic, OPTIONS, "1-a")
 
 
-@given(traffics(), all_options())
+@given(traffics(), all_forwarding())
 def test_requests_go_only_to_clusters_that_exist_and_to_revisions_that_are_routed(
-    traffic: Traffic, chosen: Options
+    traffic: Traffic, chosen: Forwarding
 ) -> None:
     read = _read(traffic, chosen)
     existing = {cluster["name"] for cluster in read["cds"]["resources"]}
@@ -74,8 +74,8 @@ def test_the_clusters_do_not_depend_on_who_is_routed_to(traffic: Traffic) -> Non
     assert _read(traffic)["cds"]["resources"] == _read(Traffic(traffic.backends))["cds"]["resources"]
 
 
-@given(traffics(), all_options())
-def test_the_weights_in_the_split_are_the_weights_that_were_asked_for(traffic: Traffic, chosen: Options) -> None:
+@given(traffics(), all_forwarding())
+def test_the_weights_in_the_split_are_the_weights_that_were_asked_for(traffic: Traffic, chosen: Forwarding) -> None:
     assume(traffic.weights)
     (routes,) = _read(traffic, chosen)["rds"]["resources"]
     for route in routes["virtual_hosts"][0]["routes"][-2:]:
@@ -121,4 +121,4 @@ def test_a_revision_of_weight_zero_needs_no_backend() -> None:
     [(None, [60.0, 120.0], 121.0), (None, [], 61.0), ("5s", [60.0], 5.0), ("0s", [60.0], 0.001), ("9d", [60.0], 86400)],
 )
 def test_a_request_may_take_as_long_as(written: str | None, slowest: list[float], expected: float) -> None:
-    assert options(Router(timeout=written), slowest).timeout == expected
+    assert Forwarding.from_spec(Router(timeout=written), slowest).timeout == expected

@@ -218,7 +218,7 @@ def test_a_configuration_is_refused_when_it_is_not_taken_in_time_and_not_because
     scene, _, new = with_candidate()
     says = router_says("0-00000000", {})
     says["stats"].append({"name": "listener_manager.lds.update_rejected", "value": 1})
-    places = [place for place in scene.related if place[0] == "RouterReading"]
+    places = [place for place in scene.related if place[0] == "RouterStatus"]
     scene.cluster = lambda scene: scene.related.update(dict.fromkeys(places, says))
     ready(scene, new).settle()
     assert scene.told("Ready")[1] == "RollingOut"
@@ -232,6 +232,6 @@ def test_a_deployment_without_routers_does_not_answer_and_says_why() -> None:
     scene.cluster = lambda _: None
     scene.having(*lost).settle()
     assert scene.told("Ready")[:2] == ("False", "RouterNotReady")
-    assert "no router pod of 2" in scene.told("Ready")[2]
+    assert "no router pod is ready, of 2" in scene.told("Ready")[2]
     assert "not found" in scene.told("Ready")[2]
-    assert scene.told("Available") == ("False", "NothingServes", "no router pod is ready")
+    assert scene.told("Available") == ("False", "NothingServes", "no router is ready")

@@ -11,9 +11,8 @@ from tests.unit.deployment.scenes import serving, with_candidate
 from lamplighter.api.deployment import DeploymentSpec, ModelDeployment, Runtime
 from lamplighter.core.objects import Obj
 from lamplighter.deployment import plan
-from lamplighter.deployment.plan import plan as make_plan
 from lamplighter.deployment.serving import revision, torchserve
-from lamplighter.deployment.view import Options
+from lamplighter.deployment.view import DeploymentOptions
 
 
 class NextRuntime(Runtime):
@@ -54,7 +53,8 @@ def next_version() -> Iterator[None]:
 
 def written(scene: Scene) -> list[object]:
     """What the next version would do to children."""
-    made = make_plan(scene.snapshot, scene.now, Options("lamplighter/torchserve:next", "lamplighter/router:next"))
+    scene.deployment_options = DeploymentOptions("lamplighter/torchserve:next", "lamplighter/router:next")
+    made = scene.plan()
     return [*(obj for wave in made.create for obj in wave), *made.patch, *made.delete]
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter.deployment.traffic.envoy.stats import Reading, reading
+from lamplighter.deployment.traffic.envoy.stats import reading
+from lamplighter.deployment.traffic.verification import Reading
 
 SAID: dict[str, Any] = {
     "cluster_manager.cds.version_text": "12345678",

@@ -40,7 +40,7 @@ def test_recreate_stops_the_old_revision_first() -> None:
     old = only(scene)
     scene.edit(runtime={"workers": 2}).settle()
     assert (size(scene, old), workloads(scene)) == (0, [old])
-    assert scene.told("Ready")[2].endswith(f"those of revision {old.removeprefix('digits-')} have to end first")
+    assert scene.told("Ready")[2].endswith(f"the pods of revision {old.removeprefix('digits-')} must terminate first")
     gone(scene, old).settle()
     new = candidate(scene)
     assert new is not None
@@ -160,7 +160,7 @@ def test_an_abort_says_what_is_waited_for() -> None:
     message = scene.settle().annotate(abort="1").settle().told("Ready")[2]
     name = new.removeprefix("digits-")
     assert f"{old.removeprefix('digits-')} is to serve: " in message
-    assert f"those of revision {name} have to end first" in message
+    assert f"the pods of revision {name} must terminate first" in message
     ready(over(gone(scene, new)), old).settle()
     assert "digits- serves. Change" not in scene.told("Ready")[2]
     assert f"{old.removeprefix('digits-')} serves. Change" in scene.told("Ready")[2]

@@ -40,7 +40,7 @@ def test_the_first_revision_is_available_with_the_first_pod_that_routers_send_to
     assert scene.told("Available") == ("True", "Serving", "1 pods answer")
     unrouted = Scene(a_deployment().replicas(2), a_trained().with_model(1)).settle()
     ready(unrouted, only(unrouted), 1).settle()
-    assert unrouted.told("Available") == ("False", "NothingServes", "no router pod is ready")
+    assert unrouted.told("Available") == ("False", "NothingServes", "no router is ready")
 
 
 def test_the_first_revision_is_stable_when_all_its_pods_are_ready_and_every_router_pod_sees_them() -> None:

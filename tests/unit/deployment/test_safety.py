@@ -36,11 +36,11 @@ def one_lingers(scene: Scene) -> str:
     """A router pod of two is not ready any more, runs on with an old split, and everybody knows it: its name."""
     name = routers(scene)[0]
     scene.having(unready(scene.child("Pod", name)))
-    scene.related["RouterReading", name] = router_says("00000000", {})
+    scene.related["RouterStatus", name] = router_says("00000000", {})
     other = next(each for each in routers(scene) if each != name)
 
     def follow(scene: Scene) -> None:
-        scene.related["RouterReading", other] = router_says(version(scene), ready_pods(scene))
+        scene.related["RouterStatus", other] = router_says(version(scene), ready_pods(scene))
 
     scene.cluster = follow
     (deployment,) = (each for each in scene.names("Deployment") if "-router-" in each)
@@ -60,7 +60,7 @@ def test_a_candidate_keeps_its_pods_while_a_router_pod_that_is_not_ready_may_sen
 def test_a_weight_waits_for_routers_that_do_not_see_the_pods_yet() -> None:
     scene, old, new = rolling({"weight": 50})
     scene.cluster = lambda scene: scene.related.update(
-        {("RouterReading", name): router_says(version(scene), {}) for name in routers(scene)}
+        {("RouterStatus", name): router_says(version(scene), {}) for name in routers(scene)}
     )
     assert weights(ready(scene, new).settle()) == {old: 100}
 
@@ -223,7 +223,7 @@ def test_too_many_corrections_at_once_wait_for_routers_and_go_on_when_those_foll
     scene = lagging(coming_up())
     for workers in range(2, 16):
         over(scene.edit(runtime={"workers": workers}))
-    assert "12 that are going" in scene.told("Ready")[2]
+    assert "one of the 12 retiring revisions" in scene.told("Ready")[2]
     scene.cluster = routers_follow
     over(over(over(scene)))
     assert candidate(scene) == only(scene)
@@ -234,5 +234,5 @@ def test_a_correction_says_who_keeps_its_room() -> None:
     broken = only(scene)
     scene.having(a_workload(scene.child("Deployment", broken)).status(replicas=1))
     scene.edit(runtime={"workers": 2}).settle().later(30).settle()
-    held = f"pods of revision {broken.removeprefix('digits-')} stay until every router pod says"
+    held = f"pods of revision {broken.removeprefix('digits-')} are kept until every router pod confirms"
     assert held in scene.told("Ready")[2]

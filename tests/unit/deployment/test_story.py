@@ -24,11 +24,11 @@ def test_a_first_revision_tells_only_that_it_serves() -> None:
     assert told(ready(scene, candidate(scene) or "")) == ["RolledOut"]
 
 
-def test_a_canary_tells_each_weight_and_when_it_waits_for_somebody() -> None:
+def test_a_canary_tells_each_weight_and_when_it_waits_for_a_person() -> None:
     scene = canary()
     assert told(scene) == ["RolloutStarted"]
     assert told(ready(scene, candidate(scene) or "", 1)) == ["WeightChanged", "Waiting"]
-    assert "waits for somebody" in scene.events[-1].message
+    assert "paused by this step" in scene.events[-1].message
     assert told(scene.annotate(resume="1")) == ["Resumed"]
     assert told(ready(scene, candidate(scene) or "", 2)) == ["WeightChanged"]
     assert scene.events[-1].message.endswith("gets 50 % of the requests; before, 25 %")
@@ -48,4 +48,4 @@ def test_a_weight_that_falls_and_a_candidate_that_is_replaced_are_told() -> None
 def test_a_recreate_does_not_tell_that_both_are_there() -> None:
     scene = serving(a_deployment().spec(strategy={"recreate": {}})).edit(runtime={"workers": 2})
     assert told(scene) == ["RolloutStarted"]
-    assert scene.events[-1].message.endswith("comes up when all other pods have ended")
+    assert scene.events[-1].message.endswith("starts when all other pods have terminated")

@@ -19,6 +19,7 @@ _CALLS = {
     "_conclude": None,
     "set_condition": 3,
     "Event": 1,
+    "Rule": 0,
     "Ending": 1,
     "FetchError": 1,
     "fail": 3,

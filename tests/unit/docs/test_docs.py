@@ -17,7 +17,7 @@ from tests.unit.docs.pages import DOCS, PAGES, Page, spans
 from lamplighter.api import crdgen
 from lamplighter.api.kinds import KINDS, Kind
 from lamplighter.core import naming
-from lamplighter.deployment import status as deployment
+from lamplighter.deployment import sentences
 from lamplighter.engine import metrics
 from lamplighter.engine.index import Index
 from lamplighter.engine.resources import VERBS
@@ -186,7 +186,7 @@ def test_every_reason_that_is_explained_can_be_given() -> None:
     ("heading", "obstacles", "terminal"),
     [
         ("ModelTraining: a run waits", training._STALLING, set()),
-        ("ModelDeployment", deployment._STALLING, {"Refused", "NameTaken", "ApiServerFails", "OperatorFails"}),
+        ("ModelDeployment", sentences.STALLING, {"Refused", "NameTaken", "ApiServerFails", "OperatorFails"}),
     ],
 )
 def test_the_column_stalled_says_what_waits_for_the_user(

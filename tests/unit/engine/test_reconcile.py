@@ -18,10 +18,14 @@ from lamplighter.core.objects import Ref
 from lamplighter.core.plan import Plan, Snapshot
 from lamplighter.engine.api import ApiError
 from lamplighter.engine.index import Index
+from lamplighter.engine.questions import Readers
 from lamplighter.engine.queue import Key, KeyedQueue
 from lamplighter.engine.reconcile import Kind, Reconciler, work
+from lamplighter.training.plan import view_of
+from lamplighter.training.view import TrainingView
 
 KEY = Key("ModelTraining", "team", "digits")
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 CHILD = {"kind": "Job", "metadata": {"name": "j", "namespace": "team"}}
 
 
@@ -32,25 +36,25 @@ class Logic:
         self.plans = list(plans)
         self.seen: list[Snapshot] = []
         self.told: list[TerminalError] = []
-        self.kind = Kind(lambda _snapshot, _now: list(reads), self._plan, self._blocked)
+        self.kind = Kind(view_of, lambda _: list(reads), self._plan, self._blocked)
 
-    def _plan(self, snapshot: Snapshot, _: datetime) -> Plan:
-        self.seen.append(snapshot)
+    def _plan(self, view: TrainingView) -> Plan:
+        self.seen.append(view.snapshot)
         plan = self.plans.pop(0) if self.plans else Plan()
         if isinstance(plan, Exception):
             raise plan
         return plan
 
-    def _blocked(self, _snapshot: Snapshot, _now: datetime, error: TerminalError, look_again: float) -> Plan:
+    def _blocked(self, _: TrainingView, error: TerminalError, look_again: float) -> Plan:
         self.told.append(error)
         return Plan(status={"state": error.reason}, requeue_after=look_again)
 
 
-def reconciler(logic: Logic, api: Recorder, index: Index | None = None) -> Reconciler:
+def reconciler(logic: Logic, api: Recorder, index: Index | None = None, readers: Readers | None = None) -> Reconciler:
     """A reconciler that knows one training."""
     index = index or Index()
     index.put(a_training("digits").obj())
-    return Reconciler(api, index, {"ModelTraining": logic.kind}, "pod-1", lambda: datetime(2026, 11, 21, tzinfo=UTC))
+    return Reconciler(api, index, {"ModelTraining": logic.kind}, readers or {}, "pod-1", lambda: NOW)
 
 
 def outcome(logic: Logic, api: Recorder | None = None) -> float | None:
@@ -60,7 +64,7 @@ def outcome(logic: Logic, api: Recorder | None = None) -> float | None:
 
 def test_an_object_that_is_gone_needs_nothing() -> None:
     api = Recorder()
-    assert run(Reconciler(api, Index(), {"ModelTraining": Logic().kind}).reconcile(KEY)) is None
+    assert run(Reconciler(api, Index(), {"ModelTraining": Logic().kind}, {}).reconcile(KEY)) is None
     assert api.calls == []
 
 
@@ -93,7 +97,7 @@ def test_while_new_ones_wait_a_new_object_gets_its_first_creates(
     index, api = Index(), Recorder()
     index.put(a_training("digits").obj() | {"status": status})
     kind = replace(Logic(Plan(create=waves, requeue_after=42)).kind, begins_first=begins_first)
-    again = run(Reconciler(api, index, {"ModelTraining": kind}).reconcile(KEY, lambda: True))
+    again = run(Reconciler(api, index, {"ModelTraining": kind}, {}).reconcile(KEY, lambda: True))
     assert [name for _, name in api.calls] == created
     assert again == (42 if waves[-1][0]["metadata"]["name"] in str(created) else 0)
 
@@ -114,7 +118,7 @@ def test_a_worker_finishes_a_new_object_when_no_other_new_one_waits() -> None:
         index.put(a_training("digits").obj())
         logic = Logic(Plan(create=((CHILD,), (SECOND,))), Plan(create=((SECOND,), (CHILD,))))
         kind = replace(logic.kind, begins_first=True)
-        task = asyncio.create_task(work(queue, Reconciler(Busy(), index, {"ModelTraining": kind})))
+        task = asyncio.create_task(work(queue, Reconciler(Busy(), index, {"ModelTraining": kind}, {})))
         queue.add(KEY, new=True)
         await asyncio.sleep(1)
         task.cancel()
@@ -127,6 +131,16 @@ def test_what_a_plan_wants_to_read_is_read_before_it_is_made() -> None:
     logic = Logic(reads=(Ref("ConfigMap", "team", "code"), Ref("Job", "team", "gone")))
     outcome(logic, Recorder(a_config_map("code")))
     assert list(logic.seen[0].related) == [("ConfigMap", "code")]
+
+
+def test_a_question_is_answered_by_the_reader_of_its_name_and_not_by_the_api_server() -> None:
+    async def weather(target: Ref, snapshot: Snapshot) -> Obj | None:
+        return {"in": target.name, "for": snapshot.name} if target.name == "Paris" else None
+
+    api, logic = Recorder(), Logic(reads=(Ref("Weather", "team", "Paris"), Ref("Weather", "team", "nowhere")))
+    run(reconciler(logic, api, readers={"Weather": weather}).reconcile(KEY))
+    assert logic.seen[0].related == {("Weather", "Paris"): {"in": "Paris", "for": "digits"}}
+    assert api.calls == []
 
 
 def test_a_training_that_a_plan_reads_comes_from_the_index() -> None:
@@ -181,7 +195,7 @@ def times(story: Callable[[KeyedQueue], Logic | Exception], until: float) -> lis
         logic = what if isinstance(what, Logic) else Logic(*[what] * 100)
         index = Index()
         index.put(a_training("digits").obj())
-        task = asyncio.create_task(work(queue, Watched(Recorder(), index, {"ModelTraining": logic.kind})))
+        task = asyncio.create_task(work(queue, Watched(Recorder(), index, {"ModelTraining": logic.kind}, {})))
         queue.add(KEY)
         await asyncio.sleep(until)
         assert not task.done()

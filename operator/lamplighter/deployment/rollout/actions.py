@@ -1,7 +1,7 @@
-"""What people ask for by annotations: promote, abort, pause, resume, skip, undo. Pure.
+"""The actions that people ask for by annotations: promote, abort, pause, resume, skip, undo. Pure.
 
-``lamplighter.dev/<verb>: <value>``. The value names a revision, or is anything that was not there before, such as a
-date. What was handled is echoed in ``status.lastHandled``, so that an annotation which stays behind does nothing.
+``lamplighter.dev/<verb>: <value>``. The value names a revision, or is any value that was not there before, such as a
+date. ``status.lastHandled`` keeps the value that was handled, so that an annotation which stays does nothing more.
 """
 
 import re
@@ -15,7 +15,7 @@ from lamplighter.core.plan import Event
 from lamplighter.deployment.rollout import history
 from lamplighter.deployment.rollout.steps import enter, pausing
 from lamplighter.deployment.serving import revision
-from lamplighter.deployment.strategy import Course
+from lamplighter.deployment.strategy import RolloutStrategy
 from lamplighter.deployment.view import DeploymentView
 
 _MAX = 256
@@ -23,19 +23,19 @@ _REVISION = re.compile(r"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """One annotation that was not handled yet, and the revision that the spec asks for."""
+class Action:
+    """One annotation that was not handled yet. ``wanted``: the revision that the spec asks for."""
 
     view: DeploymentView
     draft: DeploymentStatus
-    course: Course
+    strategy: RolloutStrategy
     wanted: str
     key: str
     value: str
 
     @property
     def names_revision(self) -> bool:
-        """True when the value is a revision by its looks; one that is not known (any more) is no nonce."""
+        """True when the value looks like a revision: one that is not known counts as a wrong name, not as any value."""
         return _REVISION.fullmatch(self.value) is not None
 
     @property
@@ -49,8 +49,8 @@ class Wish:
         """The candidate that is meant."""
         return None if self.misdirected else self.draft.candidate
 
-    def ignored(self, why: str = "is for no revision that is on its way now") -> Event:
-        """There is nothing to be done."""
+    def ignored(self, why: str = "names no revision that is being rolled out") -> Event:
+        """The Event of an action that has no effect."""
         return Event("Normal", "Ignored", f"{self.key}: {self.value[:200]} {why}")
 
     def go_on(self) -> None:
@@ -60,7 +60,7 @@ class Wish:
             self.draft.candidate.advanced_at = exact(self.view.now)
 
     def divert(self, target: str, reason: str) -> None:
-        """From now on this revision serves instead of the wanted one."""
+        """From now on ``target`` is to serve instead of the wanted revision."""
         self.draft.diverted = Diversion(
             instead_of=self.wanted,
             revision=target,
@@ -70,86 +70,86 @@ class Wish:
         )
 
 
-def grant(view: DeploymentView, draft: DeploymentStatus, course: Course, wanted: str) -> tuple[Event, ...]:
-    """Do what is asked for. ``wanted``: the revision that the spec asks for."""
+def take(view: DeploymentView, draft: DeploymentStatus, strategy: RolloutStrategy, wanted: str) -> tuple[Event, ...]:
+    """Carry out the annotations that are new. ``wanted``: the revision that the spec asks for."""
     notes = annotations(view.snapshot.obj)
     events: list[Event] = []
-    for key, act in _VERBS.items():
+    for key, handle in _VERBS.items():
         value, verb = notes.get(key, "")[:_MAX], key.partition("/")[2]
         if value and getattr(draft.last_handled, verb) != value:
             setattr(draft.last_handled, verb, value)
-            events.append(act(Wish(view, draft, course, wanted, key, value)))
+            events.append(handle(Action(view, draft, strategy, wanted, key, value)))
     return tuple(events)
 
 
-def _pause(wish: Wish) -> Event:
-    if wish.misdirected:
-        return wish.ignored()
-    wish.draft.paused = True
-    return Event("Normal", "Paused", f"no weight rises until somebody sets {RESUME} or {PROMOTE}")
+def _pause(action: Action) -> Event:
+    if action.misdirected:
+        return action.ignored()
+    action.draft.paused = True
+    return Event("Normal", "Paused", f"no weight rises until the annotation {RESUME} or {PROMOTE} is set")
 
 
-def _resume(wish: Wish) -> Event:
-    if wish.misdirected:
-        return wish.ignored()
-    if wish.draft.paused:
-        wish.go_on()
-    elif wish.candidate is not None and pausing(wish.candidate, wish.course, wish.view.now):
-        wish.candidate.released = True
+def _resume(action: Action) -> Event:
+    if action.misdirected:
+        return action.ignored()
+    if action.draft.paused:
+        action.go_on()
+    elif action.candidate is not None and pausing(action.candidate, action.strategy, action.view.now):
+        action.candidate.released = True
     else:
-        return wish.ignored("comes while nothing is paused")
-    return Event("Normal", "Resumed", "the rollout goes on")
+        return action.ignored("has no effect: nothing is paused")
+    return Event("Normal", "Resumed", "the rollout continues")
 
 
-def _skip(wish: Wish) -> Event:
-    if wish.candidate is None:
-        return wish.ignored()
-    enter(wish.candidate, min(wish.candidate.step + 1, len(wish.course.steps)), wish.view.now)
-    at = wish.course.progress(wish.candidate.step)
-    return Event("Normal", "Skipped", f"revision {wish.candidate.revision} goes on to step {at}")
+def _skip(action: Action) -> Event:
+    if action.candidate is None:
+        return action.ignored()
+    enter(action.candidate, min(action.candidate.step + 1, len(action.strategy.steps)), action.view.now)
+    at = action.strategy.progress(action.candidate.step)
+    return Event("Normal", "Skipped", f"revision {action.candidate.revision} continues with step {at}")
 
 
-def _promote(wish: Wish) -> Event:
-    if wish.misdirected:
-        return wish.ignored()
-    paused = wish.draft.paused
-    wish.go_on()
-    if wish.candidate is None:
-        return Event("Normal", "Resumed", "nothing is paused any more") if paused else wish.ignored()
-    enter(wish.candidate, len(wish.course.steps), wish.view.now)
-    name = wish.candidate.revision
+def _promote(action: Action) -> Event:
+    if action.misdirected:
+        return action.ignored()
+    paused = action.draft.paused
+    action.go_on()
+    if action.candidate is None:
+        return Event("Normal", "Resumed", "the deployment is no longer paused") if paused else action.ignored()
+    enter(action.candidate, len(action.strategy.steps), action.view.now)
+    name = action.candidate.revision
     return Event("Normal", "Promoting", f"revision {name} gets all requests as soon as it can take them")
 
 
-def _abort(wish: Wish) -> Event:
-    stable = wish.draft.stable
-    if wish.candidate is None or stable is None:
-        return wish.ignored()
-    if revision.find(wish.view.snapshot, stable.revision) is None:
-        said = f"{ABORT}: revision {stable.revision} is not kept (any more); change the spec instead"
+def _abort(action: Action) -> Event:
+    stable = action.draft.stable
+    if action.candidate is None or stable is None:
+        return action.ignored()
+    if revision.find(action.view.snapshot, stable.revision) is None:
+        said = f"{ABORT}: revision {stable.revision} is no longer kept; change the spec instead"
         return Event("Warning", "NothingToUndo", said)
-    wish.go_on()
-    wish.divert(stable.revision, history.ABORTED)
-    name = wish.candidate.revision
-    return Event("Normal", "Aborting", f"revision {name} is given up; {stable.revision} answers all requests")
+    action.go_on()
+    action.divert(stable.revision, history.ABORTED)
+    name = action.candidate.revision
+    return Event("Normal", "Aborting", f"revision {name} is aborted; {stable.revision} answers all requests")
 
 
-def _undo(wish: Wish) -> Event:
-    draft = wish.draft
-    target: str | None = wish.value
-    if wish.names_revision and revision.find(wish.view.snapshot, wish.value) is None:
-        return Event("Warning", "NothingToUndo", f"{UNDO}: revision {wish.value} is not kept (any more)")
-    if not wish.names_revision:
+def _undo(action: Action) -> Event:
+    draft = action.draft
+    target: str | None = action.value
+    if action.names_revision and revision.find(action.view.snapshot, action.value) is None:
+        return Event("Warning", "NothingToUndo", f"{UNDO}: revision {action.value} is no longer kept")
+    if not action.names_revision:
         on_its_way = draft.stable is not None and draft.candidate is not None
-        target = draft.stable.revision if draft.stable and on_its_way else history.before(wish.view, draft)
+        target = draft.stable.revision if draft.stable and on_its_way else history.before(action.view, draft)
     if target is None:
-        return Event("Warning", "NothingToUndo", f"{UNDO}: {wish.value[:200]}: no earlier revision is kept")
-    wish.go_on()
-    wish.divert(target, "Undone")
-    return Event("Normal", "Undoing", f"revision {target} takes over; the spec asks for {wish.wanted}")
+        return Event("Warning", "NothingToUndo", f"{UNDO}: {action.value[:200]}: no earlier revision is kept")
+    action.go_on()
+    action.divert(target, "Undone")
+    return Event("Normal", "Undoing", f"revision {target} takes over; the spec asks for {action.wanted}")
 
 
-_VERBS: dict[str, Callable[[Wish], Event]] = {
+_VERBS: dict[str, Callable[[Action], Event]] = {
     PAUSE: _pause,
     RESUME: _resume,
     SKIP: _skip,
@@ -157,4 +157,4 @@ _VERBS: dict[str, Callable[[Wish], Event]] = {
     ABORT: _abort,
     UNDO: _undo,
 }
-"""In this order, where several are new at once."""
+"""In this order, where several annotations are new at once."""

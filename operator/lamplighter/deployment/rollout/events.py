@@ -1,6 +1,6 @@
-"""What happened to a rollout between two statuses, as Events: what `kubectl describe` tells as its story. Pure.
+"""What happened to a rollout between two statuses, as the Events that `kubectl describe` lists. Pure.
 
-Who wished for something is told by wishes.py, that it took over by rollout.py, and what is wrong by verdict.py.
+actions.py has the Events of annotations, advance.py that of a revision that took over, status.py those of faults.
 """
 
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ from lamplighter.deployment.rollout import history
 
 
 def transitions(before: DeploymentStatus, after: DeploymentStatus, *, alone: bool = False) -> tuple[Event, ...]:
-    """The Events of what changed. A first revision has nobody to share requests with: of its way there is nothing.
+    """The Events of what changed. Of a first revision there are none: no other revision shares requests with it.
 
-    ``alone``: a revision comes up when the one before it has gone.
+    ``alone``: a revision comes up when the one before it is gone.
     """
-    return (*_given_up(before, after), *_candidate(before, after, alone), *_removed(before, after))
+    return (*_replaced(before, after), *_candidate(before, after, alone), *_removed(before, after))
 
 
-def _given_up(before: DeploymentStatus, after: DeploymentStatus) -> Iterator[Event]:
+def _replaced(before: DeploymentStatus, after: DeploymentStatus) -> Iterator[Event]:
     for line in reversed(after.history):
         if line not in before.history and line.outcome == history.REPLACED:
-            yield Event("Normal", "Replaced", f"revision {line.revision} was given up: {line.reason}")
+            yield Event("Normal", "Replaced", f"revision {line.revision} was replaced: {line.reason}")
 
 
 def _candidate(before: DeploymentStatus, after: DeploymentStatus, alone: bool) -> Iterator[Event]:
@@ -31,11 +31,11 @@ def _candidate(before: DeploymentStatus, after: DeploymentStatus, alone: bool) -
         return
     fresh = earlier is None or earlier.revision != entry.revision
     if fresh:
-        place = "when all other pods have ended" if alone else f"beside {stable.revision}"
-        yield Event("Normal", "RolloutStarted", f"revision {entry.revision} comes up {place}")
+        place = "when all other pods have terminated" if alone else f"beside {stable.revision}"
+        yield Event("Normal", "RolloutStarted", f"revision {entry.revision} starts {place}")
     was = (0, 0) if earlier is None or fresh else (earlier.weight, earlier.mirror)
     if (entry.weight, entry.mirror) != was:
-        yield Event("Normal", "WeightChanged", f"step {entry.progress}: {_share(entry)}; before, {was[0]} %")
+        yield Event("Normal", "WeightChanged", f"step {entry.progress}: {_share(entry)}; {was[0]} % before")
     if after.state == "Paused" != before.state and not after.paused:
         yield Event("Normal", "Waiting", next(one.message for one in after.conditions if one.type == READY))
 
@@ -44,7 +44,7 @@ def _removed(before: DeploymentStatus, after: DeploymentStatus) -> Iterator[Even
     left = {one.revision for one in (*after.retiring, after.candidate, after.stable) if one is not None}
     for one in before.retiring:
         if one.revision not in left:
-            yield Event("Normal", "Removed", f"revision {one.revision}: no router sends to it any more")
+            yield Event("Normal", "Removed", f"revision {one.revision}: no router sends requests to it any more")
 
 
 def _share(entry: CandidateStatus) -> str:

@@ -11,14 +11,13 @@ from lamplighter.core.objects import Obj, condition, controller_uid, labels, mom
 from lamplighter.core.plan import Snapshot
 from lamplighter.deployment.serving import readiness
 from lamplighter.deployment.serving.revision import object_name
-from lamplighter.deployment.traffic.envoy import router
 from lamplighter.deployment.view import DeploymentView
 
 _GRACE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class RevisionHealth:
     """Pods of a revision. ``complete``: as many as wanted are ready, and the controller knows the wanted number."""
 
     ready: int
@@ -27,28 +26,15 @@ class Health:
     obstacle: Failure | None
 
 
-def health(snapshot: Snapshot, revision: str, wanted: int) -> Health:
+def health(snapshot: Snapshot, revision: str, wanted: int) -> RevisionHealth:
     """Judge a revision, of which ``wanted`` pods should be ready, by its Deployment and its pods."""
     deployment = snapshot.owned("Deployment", object_name(snapshot.name, revision))
     if deployment is None:
-        return Health(0, wanted, False, None)
+        return RevisionHealth(0, wanted, False, None)
     ready = _ready(deployment)
     observed = deployment.get("status", {}).get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
     complete = observed and ready >= wanted
-    return Health(ready, wanted, complete, None if complete else _obstacle(snapshot, deployment, revision))
-
-
-def router_obstacle(view: DeploymentView) -> Failure | None:
-    """What keeps a router pod from being ready."""
-    return _complaint(router.pods(view.snapshot))
-
-
-def routers_missing(view: DeploymentView) -> str:
-    """How many router pods of those that the spec asks for are ready; empty when all are."""
-    wanted = view.spec.router.replicas
-    found = view.snapshot.owned("Deployment", router.deployment_name(view.snapshot, view.spec.router))
-    ready = _ready(found) if found is not None else 0
-    return f"{ready} of {wanted} router pods are ready" if ready < wanted else ""
+    return RevisionHealth(ready, wanted, complete, None if complete else _obstacle(snapshot, deployment, revision))
 
 
 def asked_for(snapshot: Snapshot, revision: str) -> int:
@@ -84,13 +70,14 @@ def _ready(deployment: Obj) -> int:
 
 def _obstacle(snapshot: Snapshot, deployment: Obj, revision: str) -> Failure | None:
     """What a pod of the revision complains of (one that ended tells more than one that waits), or why there is none."""
-    found = _complaint(snapshot.all_owned("Pod", **{REVISION: revision})) or readiness.complaint(snapshot, revision)
+    found = complaint(snapshot.all_owned("Pod", **{REVISION: revision})) or readiness.complaint(snapshot, revision)
     if found is None and (refusal := condition(deployment, "ReplicaFailure")):
         text = f"Deployment {deployment['metadata']['name']} cannot make its pods: {refusal.get('message', '')}"
         return Failure(reason="PodsRefused", message=text[:4096])
     return found
 
 
-def _complaint(its_pods: Iterable[Obj]) -> Failure | None:
+def complaint(its_pods: Iterable[Obj]) -> Failure | None:
+    """What keeps one of these pods from being ready; a pod that ended tells more than one that waits."""
     waiting = [pod for pod in its_pods if not pods.ready(pod) and "deletionTimestamp" not in pod["metadata"]]
     return pods.first_failure(waiting) or next((o for pod in waiting if (o := pods.obstacle(pod))), None)

@@ -10,9 +10,11 @@ from lamplighter.api.failures import Failure
 from lamplighter.core import pods
 from lamplighter.core.naming import REVISION
 from lamplighter.core.objects import Obj, Ref, labels, moment
-from lamplighter.core.plan import READINESS, Snapshot
+from lamplighter.core.plan import Snapshot
 from lamplighter.deployment.serving.torchserve import CONTAINER
 
+READINESS = "ModelReadiness"
+"""The name under which a plan asks what a pod of a model says at ``/ready``."""
 WORKER_DIED = "WorkerDied"
 _MOST = 4
 """So many pods of a deployment are asked at a time."""

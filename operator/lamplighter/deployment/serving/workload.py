@@ -31,6 +31,29 @@ def deployment(snapshot: Snapshot, revision: Revision, replicas: int, default_im
     )
 
 
+def service(snapshot: Snapshot, revision: str) -> Obj:
+    """The headless Service whose addresses are the ready pods of a revision; a kube-proxy in between would hide them.
+
+    Its name is short, so that the first search domain of a router's resolver has it.
+    """
+    return child(
+        snapshot.obj,
+        "v1",
+        "Service",
+        object_name(snapshot.name, revision),
+        child_labels(snapshot.obj, **{REVISION: revision}),
+        spec={
+            "clusterIP": "None",
+            "publishNotReadyAddresses": False,
+            "selector": selector(snapshot, revision),
+            "ports": [
+                {"name": "http", "port": torchserve.INFERENCE, "targetPort": torchserve.INFERENCE},
+                {"name": "grpc", "port": torchserve.GRPC_INFERENCE, "targetPort": torchserve.GRPC_INFERENCE},
+            ],
+        },
+    )
+
+
 def disruption_budget(snapshot: Snapshot, revision: str) -> Obj:
     """Pods of a revision are evicted one after the other, so that a drained Node does not take all of them at once."""
     return child(
@@ -46,9 +69,3 @@ def disruption_budget(snapshot: Snapshot, revision: str) -> Obj:
 def scale(deployment: Obj, replicas: int) -> Obj:
     """The patch that gives a Deployment this many replicas."""
     return partial(deployment, spec={"replicas": replicas})
-
-
-def repoint(service: Obj, wanted: Obj) -> Obj:
-    """The patch that makes a Service select what another would, and by nothing else."""
-    strange = dict.fromkeys(service["spec"].get("selector") or {})  # null removes a key that a merge would leave
-    return partial(service, spec={"selector": strange | wanted["spec"]["selector"], "ports": wanted["spec"]["ports"]})

@@ -1,10 +1,12 @@
-"""Who receives which requests, as the rollout decides it and before it is put in a router's words."""
+"""Which revision receives which requests, and how they are forwarded: what a rollout decides, whatever the router."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Self
 
 from lamplighter.api.common import seconds
 from lamplighter.api.router import Router
+from lamplighter.core.naming import digest
 
 _SHORTEST, _LONGEST = 0.001, 86400.0
 """Seconds. Envoy takes zero for 'never' or refuses it, and refuses what its clocks cannot hold."""
@@ -54,7 +56,7 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Forwarding:
     """How requests are forwarded, whoever receives them. Times are seconds."""
 
     timeout: float
@@ -66,23 +68,41 @@ class Options:
     ejection_time: float = 30.0
     max_ejected: int = 50
 
+    @classmethod
+    def from_spec(cls, router: Router, response_timeouts: Iterable[float]) -> Self:
+        """What ``spec.router`` asks for. ``response_timeouts``: of all revisions that are routed to, in seconds.
 
-def options(router: Router, response_timeouts: Iterable[float]) -> Options:
-    """What the spec asks for. ``response_timeouts``: of all revisions that are routed to, in seconds.
+        TorchServe has to give up first, for it then says why and renews its worker.
+        """
+        derived = max(response_timeouts, default=60.0) + 1.0
+        return cls(
+            timeout=_bounded(seconds(router.timeout) if router.timeout else derived),
+            max_requests=router.max_requests,
+            max_connections=router.max_connections,
+            access_log=router.access_log,
+            consecutive_failures=router.outlier.consecutive_failures,
+            interval=_bounded(seconds(router.outlier.interval)),
+            ejection_time=_bounded(seconds(router.outlier.ejection_time)),
+            max_ejected=router.outlier.max_ejected,
+        )
 
-    TorchServe has to be the first to lose patience, for it then says why and renews its worker.
+
+def fingerprint(traffic: Traffic, forwarding: Forwarding) -> str:
+    """Eight hexadecimal digits that name what routers are to do.
+
+    How a router's configuration words it does not count, nor what is left at its default: a newer operator that does
+    either in another way changes nothing of what runs.
     """
-    derived = max(response_timeouts, default=60.0) + 1.0
-    return Options(
-        timeout=_bounded(seconds(router.timeout) if router.timeout else derived),
-        max_requests=router.max_requests,
-        max_connections=router.max_connections,
-        access_log=router.access_log,
-        consecutive_failures=router.outlier.consecutive_failures,
-        interval=_bounded(seconds(router.outlier.interval)),
-        ejection_time=_bounded(seconds(router.outlier.ejection_time)),
-        max_ejected=router.outlier.max_ejected,
-    )
+    split = {
+        "backends": sorted([backend.revision, backend.host, backend.max_ready] for backend in traffic.backends),
+        "weights": sorted(entry for entry in traffic.weights if entry[1]),
+        "pins": sorted(traffic.pins),
+        "mirror": traffic.mirror,
+        "preview": traffic.preview,
+    }
+    chosen = {field.name: getattr(forwarding, field.name) for field in fields(forwarding)}
+    defaults = {field.name: field.default for field in fields(forwarding)}
+    return digest([split, {name: value for name, value in chosen.items() if value != defaults[name]}])
 
 
 def _bounded(value: float) -> float:

@@ -8,10 +8,11 @@ from lamplighter.api.failures import Cause, Failure
 from lamplighter.api.training import TrainingSpec
 from lamplighter.core import pods
 from lamplighter.core.objects import Obj, moment
-from lamplighter.core.plan import POD_EVENTS
 from lamplighter.training.failures.diagnosis import Evidence
 from lamplighter.training.view import TrainingView
 
+POD_EVENTS = "PodEvents"
+"""The name under which a plan asks what Events say about the pods of a Job: see questions/pod_events.py."""
 _TOLD = {
     "Preempted": ("Preempted", "made room for pods of higher priority"),  # kube-scheduler
     "TaintManagerEviction": ("Evicted", "does not tolerate a taint of its Node"),  # kube-controller-manager

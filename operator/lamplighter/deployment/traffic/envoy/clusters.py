@@ -4,7 +4,7 @@ from typing import Any
 
 from lamplighter.core.objects import Obj
 from lamplighter.deployment.serving.torchserve import GRPC_INFERENCE, HEALTH, INFERENCE
-from lamplighter.deployment.traffic.types import Backend, Options
+from lamplighter.deployment.traffic.types import Backend, Forwarding
 
 REST, GRPC = "rest", "grpc"
 _TYPE = "type.googleapis.com/envoy."
@@ -22,15 +22,15 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
 
-def clusters(backend: Backend, options: Options) -> list[Obj]:
+def clusters(backend: Backend, forwarding: Forwarding) -> list[Obj]:
     """Both clusters of a revision. Nothing in them depends on weights: a changed cluster opens its connections anew."""
     return [
-        _cluster(backend, options, REST, INFERENCE, {"http_protocol_options": {}}),
-        _cluster(backend, options, GRPC, GRPC_INFERENCE, {"http2_protocol_options": {}}),
+        _cluster(backend, forwarding, REST, INFERENCE, {"http_protocol_options": {}}),
+        _cluster(backend, forwarding, GRPC, GRPC_INFERENCE, {"http2_protocol_options": {}}),
     ]
 
 
-def _cluster(backend: Backend, options: Options, protocol: str, port: int, codec: Obj) -> Obj:
+def _cluster(backend: Backend, forwarding: Forwarding, protocol: str, port: int, codec: Obj) -> Obj:
     name = cluster_name(protocol, backend.revision)
     endpoint = {
         "address": {"socket_address": {"address": backend.host, "port_value": port}},
@@ -50,8 +50,8 @@ def _cluster(backend: Backend, options: Options, protocol: str, port: int, codec
         },
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
         "health_checks": [_HEALTH_CHECK],
-        "outlier_detection": _outlier(backend, options),
-        "circuit_breakers": {"thresholds": [_limits(options)]},
+        "outlier_detection": _outlier(backend, forwarding),
+        "circuit_breakers": {"thresholds": [_limits(forwarding)]},
         "typed_extension_protocol_options": {
             _PROTOCOLS: {
                 "@type": f"type.googleapis.com/{_PROTOCOLS}",
@@ -82,30 +82,30 @@ _HEALTH_CHECK: Obj = {
 }
 
 
-def _outlier(backend: Backend, options: Options) -> Obj:
+def _outlier(backend: Backend, forwarding: Forwarding) -> Obj:
     # TorchServe answers 503 when a handler raises, which a bad input does on every pod: counted like a dead server's
     # it would take half of the pods away. So no answer counts, only connections that fail; whether a revision's
     # answers are good is judged of the revision, and a pod that hangs by its own check. An only pod is never given up.
-    enforced = 100 if backend.max_ready > 1 and options.max_ejected else 0
+    enforced = 100 if backend.max_ready > 1 and forwarding.max_ejected else 0
     return {
         "split_external_local_origin_errors": True,
-        "consecutive_local_origin_failure": options.consecutive_failures,
+        "consecutive_local_origin_failure": forwarding.consecutive_failures,
         "enforcing_consecutive_local_origin_failure": enforced,
         "enforcing_consecutive_5xx": 0,
         "enforcing_consecutive_gateway_failure": 0,
         "enforcing_success_rate": 0,
         "enforcing_local_origin_success_rate": 0,
-        "interval": duration(options.interval),
-        "base_ejection_time": duration(options.ejection_time),
-        "max_ejection_time": duration(max(300.0, options.ejection_time)),
-        "max_ejection_percent": options.max_ejected,
+        "interval": duration(forwarding.interval),
+        "base_ejection_time": duration(forwarding.ejection_time),
+        "max_ejection_time": duration(max(300.0, forwarding.ejection_time)),
+        "max_ejection_percent": forwarding.max_ejected,
     }
 
 
-def _limits(options: Options) -> dict[str, Any]:
+def _limits(forwarding: Forwarding) -> dict[str, Any]:
     return {
-        "max_connections": options.max_connections,
-        "max_pending_requests": options.max_requests,
-        "max_requests": options.max_requests,
-        "max_retries": options.max_requests,  # what is tried again has reached nobody: it adds no load
+        "max_connections": forwarding.max_connections,
+        "max_pending_requests": forwarding.max_requests,
+        "max_requests": forwarding.max_requests,
+        "max_retries": forwarding.max_requests,  # what is tried again has reached nobody: it adds no load
     }

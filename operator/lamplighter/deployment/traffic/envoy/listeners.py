@@ -3,7 +3,7 @@
 from lamplighter.core.objects import Obj
 from lamplighter.deployment.traffic.envoy.clusters import duration
 from lamplighter.deployment.traffic.envoy.routes import READY_HOST
-from lamplighter.deployment.traffic.types import Options
+from lamplighter.deployment.traffic.types import Forwarding
 
 FOLDER = "/lamplighter/router"
 """Where the files lie in the router's pod; its bootstrap.yaml says the same."""
@@ -25,7 +25,7 @@ _LOG_LINE = {
 }
 
 
-def listener(name: str, port: int, options: Options, routes: Obj) -> Obj:
+def listener(name: str, port: int, forwarding: Forwarding, routes: Obj) -> Obj:
     """A port and its ``routes``: ``route_config`` or ``rds``. HTTP/1.1 and HTTP/2 without TLS, told by the preface."""
     manager = {
         "@type": f"{_EXTENSION}filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -39,13 +39,13 @@ def listener(name: str, port: int, options: Options, routes: Obj) -> Obj:
         "common_http_protocol_options": {"idle_timeout": "300s"},
         "request_headers_timeout": "10s",
         # The route's timeout begins when the request is there in full: this one ends a request that stands still.
-        "stream_idle_timeout": duration(options.timeout + 1),
+        "stream_idle_timeout": duration(forwarding.timeout + 1),
         "http_filters": [
             # A gRPC call that fails is an HTTP request that succeeds: this filter counts what the trailers say.
             _filter("grpc_stats", "grpc_stats.v3.FilterConfig", stats_for_all_methods=False),
             _filter("router", "router.v3.Router", suppress_envoy_headers=True),
         ],
-        **({"access_log": [_access_log()]} if options.access_log else {}),
+        **({"access_log": [_access_log()]} if forwarding.access_log else {}),
     }
     return {
         "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",

@@ -18,11 +18,11 @@ from lamplighter.core.naming import (
 from lamplighter.core.objects import Obj, partial
 from lamplighter.core.plan import Snapshot
 from lamplighter.core.podtemplate import override
-from lamplighter.deployment.serving.revision import object_name
 from lamplighter.deployment.serving.torchserve import GRPC_INFERENCE, HEALTH, INFERENCE, METRICS
 from lamplighter.deployment.traffic.envoy.config import PREVIEW_PORT, PUBLIC_PORT, STATUS_PORT, files
 from lamplighter.deployment.traffic.envoy.listeners import FOLDER
-from lamplighter.deployment.traffic.types import Options, Traffic
+from lamplighter.deployment.traffic.split import Split
+from lamplighter.deployment.traffic.types import Forwarding
 
 _COMPONENT = "router"
 DRAIN_SECONDS = 5
@@ -42,21 +42,23 @@ def selector(snapshot: Snapshot) -> dict[str, str]:
     return {OWNER_LABEL["ModelDeployment"]: snapshot.name, COMPONENT: _COMPONENT}
 
 
-def host(snapshot: Snapshot, revision: str) -> str:
-    """The name under which routers look up a revision's pods. It is short, so that the first search domain has it."""
-    return object_name(snapshot.name, revision)
+def preview_name(snapshot: Snapshot) -> str:
+    """Name of the Service that reaches the revision under preview."""
+    return f"{snapshot.name}-preview"
 
 
-def config_map(snapshot: Snapshot, traffic: Traffic, options: Options, version: str) -> Obj:
+def config_map(snapshot: Snapshot, split: Split) -> Obj:
     """What the routers are to do now."""
-    made = _child(snapshot, "v1", "ConfigMap", router_name(snapshot.name), data=files(traffic, options, version))
-    made["metadata"]["annotations"] = {CONFIG: version}
+    data = files(split.traffic, split.forwarding, split.version)
+    made = _child(snapshot, "v1", "ConfigMap", router_name(snapshot.name), data=data)
+    made["metadata"]["annotations"] = {CONFIG: split.version}
     return made
 
 
-def configure(config_map: Obj, traffic: Traffic, options: Options, version: str) -> Obj:
+def configure(config_map: Obj, split: Split) -> Obj:
     """The patch that makes a ConfigMap tell the routers this."""
-    return partial(config_map, {CONFIG: version}, data=files(traffic, options, version))
+    data = files(split.traffic, split.forwarding, split.version)
+    return partial(config_map, {CONFIG: split.version}, data=data)
 
 
 def kick(pod: Obj, version: str) -> Obj:
@@ -79,17 +81,17 @@ def deployment_name(snapshot: Snapshot, router: Router) -> str:
     return f"{router_name(snapshot.name)}-{_mark(router)}"
 
 
-def deployment(snapshot: Snapshot, router: Router, options: Options, default_image: str, version: str) -> Obj:
-    """The router's Deployment. Traffic is not in it: its pods stay when a weight changes.
+def deployment(snapshot: Snapshot, router: Router, split: Split, default_image: str) -> Obj:
+    """The router's Deployment. Of the split it holds the version that its pods find when they start, and no shares.
 
-    ``version``: of the configuration that its pods find when they start.
-    Its pod template never changes: where the user wants other pods, another Deployment takes over.
+    So its pods stay when a weight changes. Its pod template never changes: where the user wants other pods, another
+    Deployment takes over.
     """
     mark = {ROUTER: _mark(router)}
-    pod = override(_pod(snapshot, router, options, default_image), router.template)
+    pod = override(_pod(snapshot, router, split.forwarding, default_image), router.template)
     pod["metadata"]["labels"] |= mark
     # Pods of now need no kick; those that come later have another version to be told of, or none.
-    pod["metadata"]["annotations"] = {**pod["metadata"].get("annotations", {}), CONFIG: version}
+    pod["metadata"]["annotations"] = {**pod["metadata"].get("annotations", {}), CONFIG: split.version}
     return child(
         snapshot.obj,
         "apps/v1",
@@ -116,7 +118,7 @@ def preview_service(snapshot: Snapshot) -> Obj:
     """The Service that reaches the revision under preview, and no other."""
     ports = [_port("http", 80, PREVIEW_PORT), _port("grpc", GRPC_INFERENCE, PREVIEW_PORT)]
     spec = {"selector": selector(snapshot), "ports": ports}
-    return _child(snapshot, "v1", "Service", f"{snapshot.name}-preview", spec=spec)
+    return _child(snapshot, "v1", "Service", preview_name(snapshot), spec=spec)
 
 
 def disruption_budget(snapshot: Snapshot) -> Obj:
@@ -147,29 +149,12 @@ def network_policy(snapshot: Snapshot) -> Obj:
     return child(snapshot.obj, "networking.k8s.io/v1", "NetworkPolicy", snapshot.name, labels, spec=spec)
 
 
-def headless(snapshot: Snapshot, revision: str) -> Obj:
-    """The Service whose addresses are the ready pods of a revision. A kube-proxy in between would hide them."""
-    return child(
-        snapshot.obj,
-        "v1",
-        "Service",
-        object_name(snapshot.name, revision),
-        child_labels(snapshot.obj, **{REVISION: revision}),
-        spec={
-            "clusterIP": "None",
-            "publishNotReadyAddresses": False,
-            "selector": {OWNER_LABEL["ModelDeployment"]: snapshot.name, REVISION: revision},
-            "ports": [_port("http", INFERENCE, INFERENCE), _port("grpc", GRPC_INFERENCE, GRPC_INFERENCE)],
-        },
-    )
-
-
 def _mark(router: Router) -> str:
     return digest(router.model_dump(mode="json", exclude_defaults=True, include={"image", "resources", "template"}))
 
 
-def _pod(snapshot: Snapshot, router: Router, options: Options, default_image: str) -> Obj:
-    patience = math.ceil(options.timeout)
+def _pod(snapshot: Snapshot, router: Router, forwarding: Forwarding, default_image: str) -> Obj:
+    patience = math.ceil(forwarding.timeout)
     envoy = {
         "name": _COMPONENT,
         "image": router.image or default_image,

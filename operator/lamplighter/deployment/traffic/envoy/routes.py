@@ -5,7 +5,7 @@ from typing import Any
 
 from lamplighter.core.objects import Obj
 from lamplighter.deployment.traffic.envoy.clusters import GRPC, REST, cluster_name, duration
-from lamplighter.deployment.traffic.types import Options, Traffic
+from lamplighter.deployment.traffic.types import Forwarding, Traffic
 
 PUBLIC, PREVIEW = "public", "preview"
 CHOICE_HEADER, CHOICE_COOKIE = "x-lamplighter-revision", "lamplighter-revision"
@@ -18,10 +18,10 @@ _KEPT = 8 * 2**20
 _NOBODY = '{"code": 503, "type": "NoRevisionServes", "message": "No revision of this ModelDeployment serves yet."}\n'
 
 
-def public(traffic: Traffic, options: Options) -> Obj:
+def public(traffic: Traffic, forwarding: Forwarding) -> Obj:
     """Header, then cookie, then the split."""
     chosen = [
-        _to(revision, protocol, match, options)
+        _to(revision, protocol, match, forwarding)
         for revision in sorted(traffic.pins)
         for wish in (_header(revision), _cookie(revision))
         for protocol, match in _protocols(headers=[wish])
@@ -31,12 +31,12 @@ def public(traffic: Traffic, options: Options) -> Obj:
         "domains": [READY_HOST],
         "routes": [{"match": _ANY, "direct_response": {"status": 200, "body": {"inline_string": "ready\n"}}}],
     }
-    return _configuration(PUBLIC, [*chosen, *_split(traffic, options)], own)
+    return _configuration(PUBLIC, [*chosen, *_split(traffic, forwarding)], own)
 
 
-def preview(revision: str, options: Options) -> Obj:
+def preview(revision: str, forwarding: Forwarding) -> Obj:
     """Everything to one revision."""
-    return _configuration(PREVIEW, [_to(revision, protocol, match, options) for protocol, match in _protocols()])
+    return _configuration(PREVIEW, [_to(revision, protocol, match, forwarding) for protocol, match in _protocols()])
 
 
 def _configuration(name: str, routes: list[Obj], *more: Obj) -> Obj:
@@ -61,12 +61,12 @@ def _cookie(revision: str) -> Obj:
     }
 
 
-def _to(revision: str, protocol: str, match: Obj, options: Options) -> Obj:
-    target = {"cluster": cluster_name(protocol, revision), **_forward(options)}
+def _to(revision: str, protocol: str, match: Obj, forwarding: Forwarding) -> Obj:
+    target = {"cluster": cluster_name(protocol, revision), **_forward(forwarding)}
     return {"match": match, "route": target, "response_headers_to_add": _signature(revision)}
 
 
-def _split(traffic: Traffic, options: Options) -> list[Obj]:
+def _split(traffic: Traffic, forwarding: Forwarding) -> list[Obj]:
     shares = sorted((revision, weight) for revision, weight in traffic.weights if weight)
     if not shares:
         return [{"match": _ANY, "direct_response": {"status": 503, "body": {"inline_string": _NOBODY}}}]
@@ -85,7 +85,7 @@ def _split(traffic: Traffic, options: Options) -> list[Obj]:
                     ]
                 },
                 **_mirror(traffic.mirror, protocol),
-                **_forward(options),
+                **_forward(forwarding),
             },
         }
         for protocol, match in _protocols()
@@ -109,9 +109,9 @@ def _signature(revision: str) -> list[Obj]:
     return [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
 
 
-def _forward(options: Options) -> Obj:
+def _forward(forwarding: Forwarding) -> Obj:
     return {
-        "timeout": duration(options.timeout),
+        "timeout": duration(forwarding.timeout),
         "retry_policy": {
             # All three mean that no pod has seen the request: a prediction is never made twice.
             "retry_on": "connect-failure,refused-stream,reset-before-request",

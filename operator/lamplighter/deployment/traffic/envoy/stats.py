@@ -1,9 +1,10 @@
-"""What a router says of itself at ``/status``: which configuration it serves, and how it sees each revision's pods."""
+"""What Envoy says at ``/status``: which configuration it serves, and how it sees the pods of each revision."""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from lamplighter.deployment.traffic.verification import Reading
 
 _VERSIONS = frozenset(
     {"cluster_manager.cds.version_text", "listener_manager.lds.version_text", "http.public.rds.public.version_text"}
@@ -12,22 +13,6 @@ _WARMING = frozenset({"cluster_manager.warming_clusters", "listener_manager.tota
 _REFUSED = ".update_rejected"
 """Not ``update_failure``: that counts a file that was swapped while it was read, too, and is then read again."""
 _CLUSTER = re.compile(r"cluster\.(?:rest|grpc)-([^.]+)\.(membership_healthy|upstream_rq_active)")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A router at one moment.
-
-    ``version``: of its configuration when all of it is in force, otherwise None.
-    ``rejected``: since it started it has refused a file; when ``version`` is not the wanted one, this is why.
-    ``healthy``: by revision, the pods that would be sent requests, REST and gRPC alike.
-    ``active``: by revision, the requests in flight.
-    """
-
-    version: str | None = None
-    rejected: bool = False
-    healthy: dict[str, int] = field(default_factory=dict)
-    active: dict[str, int] = field(default_factory=dict)
 
 
 def reading(body: Any) -> Reading:

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from lamplighter.pod_answers import ask
+from lamplighter.questions.pod_answers import ask
 
 POD = {"metadata": {"namespace": "team", "name": "digits-router-0"}, "status": {"podIP": "127.0.0.1"}}
 GOOD = {"stats": [{"name": "a", "value": 1}]}
