@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lamplighter import __version__
+
 _PROGRESS_URL = "http://lamplighter-operator-progress.{}.svc:8081/v1/progress"
 
 
@@ -25,8 +27,12 @@ class Settings(BaseSettings):
     stuck_after: float = Field(default=180, gt=0, description="A reconcile that takes longer makes us unhealthy.")
     port: int = Field(default=8080, ge=0, le=65535, description="Serves /healthz, /readyz and /metrics; 0: any.")
     log_level: str = Field(default="INFO")
-    torchserve_image: str = Field(default="lamplighter/torchserve:0.1.0", description="For deployments that name none.")
-    router_image: str = Field(default="lamplighter/router:0.1.0", description="For deployments that name none.")
+    torchserve_image: str = Field(
+        default=f"lamplighter/torchserve:{__version__}", description="For deployments that name none."
+    )
+    router_image: str = Field(
+        default=f"lamplighter/router:{__version__}", description="For deployments that name none."
+    )
     router_status: str = Field(
         default="http://{ip}:9902/status",
         pattern=r"^https?://\S+$",
