@@ -81,4 +81,5 @@ def spelled_out(name: str) -> list[str]:
 
 
 DOCS = {path.stem: Page(path) for path in sorted((ROOT / "docs").glob("*.md"))}
-PAGES = [Page(ROOT / "README.md"), Page(ROOT / "CONTRIBUTING.md"), *DOCS.values()]
+OTHERS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "training_images/README.md", "tests/cluster/README.md")
+PAGES = [*(Page(ROOT / name) for name in OTHERS), *DOCS.values()]
