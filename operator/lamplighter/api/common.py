@@ -1,8 +1,8 @@
 """The types that both kinds share.
 
-The models are the single source of ``crds/``: what is bounded, defaulted or refused there is said here.
-The schema is strict; parsing at runtime is lenient (unknown fields are ignored), so that an object which a
-newer version wrote can still be read.
+The models are the single source of ``crds/``: every bound, default and rule there is written here. The schema is
+strict; parsing at runtime is lenient (unknown fields are ignored), so that the operator can still read an object that
+a newer version wrote.
 """
 
 import re
@@ -65,7 +65,7 @@ Limit = Annotated[
         ),
     ),
 ]
-"""A duration after which something is ended."""
+"""A duration after which the operator ends something."""
 Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
 Quantity = Annotated[
     str,
@@ -96,7 +96,7 @@ Free = Annotated[dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve
 
 
 class Resources(ApiModel):
-    """Compute resources of a container, as in a Pod: any resource name, extended ones included."""
+    """Compute resources of a container, as in a Pod. Extended resources are allowed."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -118,7 +118,7 @@ class KeyRef(ApiModel):
 
     name: DnsSubdomain
     key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
-    optional: bool | None = Field(default=None, description="True: the pod starts without it when it is missing.")
+    optional: bool | None = Field(default=None, description="True: the pod starts even if the key is missing.")
 
 
 class FieldRef(ApiModel):
@@ -135,7 +135,7 @@ class ResourceRef(ApiModel):
 
 
 class EnvVarSource(ApiModel):
-    """Where a value comes from."""
+    """The source of a value."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -154,7 +154,7 @@ class EnvVarSource(ApiModel):
 
 
 class EnvVar(ApiModel):
-    """An environment variable: a value, or where it comes from (a Secret's key, a field of the pod ...)."""
+    """An environment variable: a value, or the source of one (a Secret's key, a field of the pod ...)."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -172,7 +172,7 @@ class EnvVar(ApiModel):
 
 
 class TemplateMetadata(ApiModel):
-    """Labels and annotations that are added to the pods."""
+    """Labels and annotations to add to the pods."""
 
     labels: dict[ResourceName, LabelValue] = Field(
         default_factory=dict,
@@ -190,14 +190,14 @@ class TemplateMetadata(ApiModel):
 
 
 class PodTemplate(ApiModel):
-    """Overrides of the pods, merged into what the operator builds: lists of named things merge by their name."""
+    """Overrides, merged into the pods that the operator builds. Lists of named items merge by name."""
 
     metadata: TemplateMetadata = Field(default_factory=TemplateMetadata)
     spec: Free = Field(default_factory=dict, description="A partial PodSpec: nodeSelector, tolerations, volumes ...")
 
 
 class Condition(ApiModel):
-    """A condition after the Kubernetes API conventions."""
+    """A condition as the Kubernetes API conventions define it."""
 
     type: Annotated[str, Field(max_length=316)]
     status: Annotated[str, Field(pattern="^(True|False|Unknown)$", max_length=7)]
@@ -208,11 +208,11 @@ class Condition(ApiModel):
 
 
 ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
-"""``json_schema_extra`` of a list that is written as a whole."""
+"""``json_schema_extra`` of a list that is always written as a whole."""
 
 
 def list_map(*keys: str) -> dict[str, Any]:
-    """``json_schema_extra`` of a list whose items are told apart by these fields."""
+    """``json_schema_extra`` of a list whose items are identified by these fields."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 

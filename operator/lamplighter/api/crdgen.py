@@ -1,6 +1,6 @@
 """Writes ``crds/``: the pydantic models as CustomResourceDefinitions with structural schemas.
 
-``python -m lamplighter.api.crdgen crds`` writes the files, ``--check`` only says whether they are up to date.
+``python -m lamplighter.api.crdgen crds`` writes the files; ``--check`` only checks that they are up to date.
 """
 
 import argparse
@@ -24,9 +24,9 @@ _LAST = ("required", "properties", "items", "additionalProperties", "x-kubernete
 
 
 def structural(schema: Schema, definitions: Schema | None = None) -> Schema:
-    """A pydantic JSON schema as the API server wants it: references inlined, one type everywhere, no null.
+    """A pydantic JSON schema in the form that the API server accepts: references inlined, one type everywhere, no null.
 
-    A field that may be None in Python is a field that may be left out here: the API knows no null.
+    A field that may be None in Python may be left out in the schema: the API has no null.
     """
     definitions = definitions or schema.get("$defs", {})
     schema = _resolve(schema, definitions)
@@ -52,13 +52,13 @@ def structural(schema: Schema, definitions: Schema | None = None) -> Schema:
 
 
 def _ordered(schema: Schema) -> Schema:
-    """What a reader of the YAML looks for first comes first, what is long comes last."""
+    """Put what a reader of the YAML looks for first, and long parts last."""
     between = sorted(schema.keys() - {*_FIRST, *_LAST})
     return {key: schema[key] for key in (*_FIRST, *between, *_LAST) if key in schema}
 
 
 def _resolve(schema: Schema, definitions: Schema) -> Schema:
-    """Put what ``$ref`` and ``anyOf [X, null]`` stand for in their place; what is said beside them wins."""
+    """Replace ``$ref`` and ``anyOf [X, null]`` by what they stand for; keywords beside them win."""
     while "$ref" in schema or "anyOf" in schema:
         if "$ref" in schema:
             target = definitions[schema["$ref"].rsplit("/", 1)[1]]
@@ -72,7 +72,7 @@ def _resolve(schema: Schema, definitions: Schema) -> Schema:
 
 
 def _properties(schema: Schema, definitions: Schema) -> Schema:
-    """The fields of an object. One that is optional, but has defaults inside, gets ``default: {}`` to show them."""
+    """The fields of an object. An optional one with defaults inside gets ``default: {}``, which makes them visible."""
     properties = {name: structural(field, definitions) for name, field in schema["properties"].items()}
     for name, field in properties.items():
         optional = name not in schema.get("required", []) and "default" not in schema["properties"][name]
@@ -82,7 +82,7 @@ def _properties(schema: Schema, definitions: Schema) -> Schema:
 
 
 def _with_key_rule(schema: Schema, names: Schema) -> Schema:
-    """Say in CEL how long the keys of a map may be, because CRDs know no ``propertyNames``."""
+    """Bound the length of a map's keys with a CEL rule, because CRDs have no ``propertyNames``."""
     if unknown := names.keys() - {"maxLength"}:
         raise ValueError(f"say in a rule with a sentence what the keys of a map must be, instead of by {unknown}")
     if names:
@@ -93,7 +93,7 @@ def _with_key_rule(schema: Schema, names: Schema) -> Schema:
 
 
 def _without_defaults(schema: Schema) -> Schema:
-    """The status holds what the operator wrote and nothing else, so that it can tell whether it must write again."""
+    """Drop all defaults: a status holds only what the operator wrote, which shows whether it must write again."""
     result = {key: value for key, value in schema.items() if key != "default"}
     for key in ("items", "additionalProperties"):
         if key in result:
@@ -104,7 +104,7 @@ def _without_defaults(schema: Schema) -> Schema:
 
 
 def root_schema(kind: Kind) -> Schema:
-    """The schema of a whole object: what the model says, and the fields that every Kubernetes object has."""
+    """The schema of a whole object: the model, and the fields that every Kubernetes object has."""
     schema = structural(kind.model.model_json_schema(by_alias=True))
     fields = schema.pop("properties")
     return {

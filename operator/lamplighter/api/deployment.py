@@ -1,4 +1,4 @@
-"""ModelDeployment (``md``): which model is served, how, and what is serving now."""
+"""ModelDeployment (``md``): which model to serve, how to serve it, and what serves now."""
 
 from typing import Annotated
 
@@ -32,19 +32,19 @@ class TrainingRef(ApiModel):
 
     name: ObjectName
     run: int | None = Field(
-        default=None, ge=1, description="Pins a run. Without it the deployment follows the newest model."
+        default=None, ge=1, description="Pins a run. Default: the deployment follows the newest packaged run."
     )
 
 
 class PublicKeyRef(ApiModel):
-    """A key of a ConfigMap in the same namespace. It cannot be optional: nothing would be verified then."""
+    """A key of a ConfigMap in the same namespace. It cannot be optional: then nothing would be verified."""
 
     name: DnsSubdomain
     key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 
 
 class ModelSignature(ApiModel):
-    """The archive must be signed after the OpenSSF Model Signing specification: `<file>.sig`, beside the archive."""
+    """The archive must carry an OpenSSF Model Signing signature: `<file>.sig`, next to the archive."""
 
     public_key: PublicKeyRef = Field(description="The signer's public key: PEM, an elliptic curve (P-256, 384 or 521).")
 
@@ -83,7 +83,7 @@ class ModelSource(ApiModel):
         | None
     ) = None
     sha256: Sha256 | None = None
-    signature: ModelSignature | None = Field(default=None, description="Unset: nobody asks who made the archive.")
+    signature: ModelSignature | None = Field(default=None, description="Unset: no signature is verified.")
 
 
 OWNED_SETTINGS = (
@@ -107,18 +107,18 @@ OWNED_SETTINGS = (
     "model_store",
     "models",
 )
-"""What the launcher in the image refuses, too; a test holds the two lists together."""
+"""The launcher in the image refuses the same settings; a test compares the two lists."""
 
 
 class Runtime(ApiModel):
     """How TorchServe runs the model."""
 
-    image: Image | None = Field(default=None, description="Default: the TorchServe image of the operator's settings.")
+    image: Image | None = Field(default=None, description="Default: the TorchServe image in the operator's settings.")
     workers: int | None = Field(
         default=None,
         ge=1,
         le=64,
-        description="Worker processes in a pod. Default: one for each GPU, without GPUs one for each whole CPU.",
+        description="Worker processes in a pod. Default: one per GPU; without GPUs, one per whole CPU.",
     )
     batch_size: int = Field(default=1, ge=1, le=1024)
     max_batch_delay: Duration = "50ms"
@@ -128,8 +128,8 @@ class Runtime(ApiModel):
         default=1,
         ge=0,
         le=1000,
-        description="Predictions of the packaged example by each worker before its pod is ready. 0: only where the "
-        "model has no example.",
+        description="How often each worker must predict the packaged example before its pod is ready. Use 0 only if "
+        "the model has no example.",
     )
     config: dict[
         Annotated[str, Field(max_length=128)],
@@ -137,7 +137,7 @@ class Runtime(ApiModel):
     ] = Field(
         default_factory=dict,
         max_length=64,
-        description="More lines for TorchServe's config.properties.",
+        description="More settings for TorchServe's config.properties.",
         json_schema_extra=rules(
             rule(
                 "self.all(key, key.matches('^[A-Za-z][A-Za-z0-9_]*$'))",
@@ -153,7 +153,7 @@ class Runtime(ApiModel):
 
 
 class DeploymentSpec(ApiModel):
-    """What is served."""
+    """What to serve."""
 
     model: ModelSource
     runtime: Runtime = Field(default_factory=Runtime)
@@ -162,7 +162,9 @@ class DeploymentSpec(ApiModel):
     template: PodTemplate = Field(default_factory=PodTemplate)
     strategy: Strategy = Field(default_factory=Strategy)
     router: Router = Field(default_factory=Router)
-    revision_history_limit: int = Field(default=10, ge=0, le=100, description="Old revisions that are remembered.")
+    revision_history_limit: int = Field(
+        default=10, ge=0, le=100, description="How many old revisions are kept for undo."
+    )
 
 
 class ResolvedModel(ApiModel):
@@ -175,39 +177,39 @@ class ResolvedModel(ApiModel):
 
 
 class RevisionStatus(ApiModel):
-    """A revision that exists in the cluster."""
+    """A revision that runs in the cluster."""
 
     revision: RevisionName
     model: ResolvedModel
     since: Timestamp
     ready_replicas: int = Field(default=0, ge=0)
-    weight: int = Field(default=100, ge=0, le=100, description="Percent of the requests that it is to answer.")
+    weight: int = Field(default=100, ge=0, le=100, description="Percent of the requests that it should receive.")
 
 
 class CandidateStatus(RevisionStatus):
-    """The revision that is on its way, and how far it has come."""
+    """The revision that is being rolled out, and how far it has come."""
 
-    weight: int = Field(default=0, ge=0, le=100, description="Percent of the requests that it is to answer.")
-    mirror: int = Field(default=0, ge=0, le=100, description="Percent of the requests that it gets a copy of.")
-    step: int = Field(default=0, ge=0, le=32, description="Steps that are behind it.")
-    progress: Annotated[str, Field(max_length=15)] | None = Field(default=None, description="The step it is at: 2/4.")
-    step_since: Timestamp | None = Field(
-        default=None, description="Since when every router pod has this step's weight."
+    weight: int = Field(default=0, ge=0, le=100, description="Percent of the requests that it should receive.")
+    mirror: int = Field(default=0, ge=0, le=100, description="Percent of the requests of which it receives a copy.")
+    step: int = Field(default=0, ge=0, le=32, description="How many steps it has completed.")
+    progress: Annotated[str, Field(max_length=15)] | None = Field(
+        default=None, description="The current step, such as 2/4."
     )
-    advanced_at: Timestamp | None = Field(default=None, description="When its step or its weight changed last.")
-    released: bool = Field(default=False, description="True: somebody ended the pause of this step.")
+    step_since: Timestamp | None = Field(default=None, description="When every router pod had this step's weight.")
+    advanced_at: Timestamp | None = Field(default=None, description="When its step or weight last changed.")
+    released: bool = Field(default=False, description="True: an annotation ended the pause of this step.")
 
 
 class RetiringStatus(ApiModel):
-    """A revision that gets no requests any more, until those that it has are answered."""
+    """A revision that receives no more requests. It is removed once its last requests are answered."""
 
     revision: RevisionName
     since: Timestamp
-    served: bool = Field(default=False, description="True: it was the stable one.")
+    served: bool = Field(default=False, description="True: it was the stable revision.")
 
 
 class Diversion(ApiModel):
-    """Somebody decided that another revision serves than the one which the spec asks for."""
+    """After an abort or undo: the revision that serves instead of the one that the spec asks for."""
 
     instead_of: RevisionName
     revision: RevisionName
@@ -217,7 +219,7 @@ class Diversion(ApiModel):
 
 
 class Change(ApiModel):
-    """One line of the history: what happened to a revision."""
+    """One entry of the history: what happened to a revision."""
 
     revision: RevisionName
     sha256: Sha256
@@ -231,7 +233,7 @@ Handled = Annotated[str, Field(max_length=256)] | None
 
 
 class LastHandled(ApiModel):
-    """The values of annotations that were acted on last, so that one that stays behind does nothing."""
+    """The last value of each annotation that was acted on. The same value is not acted on again."""
 
     promote: Handled = None
     abort: Handled = None
@@ -242,10 +244,12 @@ class LastHandled(ApiModel):
 
 
 class DeploymentStatus(ApiModel):
-    """What serves now, and what is on its way."""
+    """What serves now, and what is being rolled out."""
 
     observed_generation: int | None = Field(default=None, ge=0)
-    state: Annotated[str, Field(max_length=63)] | None = Field(default=None, description="For people: see conditions.")
+    state: Annotated[str, Field(max_length=63)] | None = Field(
+        default=None, description="For people. Programs read the conditions."
+    )
     conditions: Conditions = Field(default_factory=list)
     endpoint: Annotated[str, Field(max_length=512)] | None = None
     replicas: int | None = Field(default=None, ge=0, description="Pods of the serving revision.")
@@ -253,17 +257,17 @@ class DeploymentStatus(ApiModel):
     selector: Annotated[str, Field(max_length=1024)] | None = Field(
         default=None, description="For the scale subresource."
     )
-    stable: RevisionStatus | None = Field(default=None, description="The revision that receives requests.")
-    candidate: CandidateStatus | None = Field(default=None, description="The revision that is being brought up.")
+    stable: RevisionStatus | None = Field(default=None, description="The revision that serves.")
+    candidate: CandidateStatus | None = Field(default=None, description="The revision that is being rolled out.")
     retiring: Annotated[list[RetiringStatus], Field(max_length=16, json_schema_extra=list_map("revision"))] = Field(
-        default_factory=list, description="Revisions that are going."
+        default_factory=list, description="Revisions that are being removed."
     )
     diverted: Diversion | None = Field(default=None, description="After an abort or an undo, until the spec changes.")
-    paused: bool = Field(default=False, description="True: no weight rises until somebody says resume or promote.")
+    paused: bool = Field(default=False, description="True: no weight rises until a resume or promote annotation.")
     last_handled: LastHandled = Field(default_factory=LastHandled)
     router: RouterStatus = Field(default_factory=RouterStatus)
     history: Annotated[list[Change], Field(max_length=20, json_schema_extra=ATOMIC)] = Field(
-        default_factory=list, description="What served and what was given up, newest first."
+        default_factory=list, description="Revisions that served, were aborted or were replaced, newest first."
     )
 
 

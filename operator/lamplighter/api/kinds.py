@@ -13,7 +13,7 @@ Column = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """What a CustomResourceDefinition says beside its schema."""
+    """What a CustomResourceDefinition holds besides its schema."""
 
     model: type[BaseModel]
     plural: str
@@ -28,7 +28,7 @@ class Kind:
 
 
 def column(name: str, path: str, kind: str = "string", wide: bool = False) -> Column:
-    """A column of ``kubectl get``; a wide one is shown with ``-o wide`` only."""
+    """A column of ``kubectl get``; a wide one appears only with ``-o wide``."""
     return {"name": name, "type": kind, "jsonPath": path, **({"priority": 1} if wide else {})}
 
 

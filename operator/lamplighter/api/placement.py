@@ -1,4 +1,4 @@
-"""Where and how wide a gang of pods runs."""
+"""Where a gang of pods runs, and on how many nodes."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ Strictness = Literal["Required", "Preferred"]
 
 
 class Elastic(ApiModel):
-    """A gang that goes on with fewer nodes, and whose ``spec.nodes`` may change while it runs."""
+    """A gang that continues with fewer nodes, and whose ``spec.nodes`` may change while it runs."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -19,39 +19,44 @@ class Elastic(ApiModel):
         )
     )
 
-    min_nodes: int = Field(ge=1, le=1024, description="With fewer the gang waits.")
+    min_nodes: int = Field(ge=1, le=1024, description="With fewer nodes the gang waits.")
     max_nodes: int = Field(ge=1, le=1024)
 
 
 class Topology(ApiModel):
-    """How the pods of a gang lie to each other, by a label of the Nodes."""
+    """How the pods of a gang are placed relative to each other, by a label of the Nodes."""
 
     colocate: LabelKey | None = Field(
-        default=None, description="All pods in one domain of this label: topology.kubernetes.io/zone, a rack's ..."
+        default=None, description="Place all pods in one domain of this label, such as topology.kubernetes.io/zone."
     )
     colocate_policy: Strictness = "Required"
     spread: LabelKey | None = Field(
-        default=None, description="Pods evenly over the domains of this label: kubernetes.io/hostname ..."
+        default=None,
+        description="Spread the pods evenly over the domains of this label, such as kubernetes.io/hostname.",
     )
     spread_policy: Strictness = "Preferred"
 
 
 class GangScheduling(ApiModel):
-    """For schedulers that place all pods of a gang or none. ``{job}`` and ``{nodes}`` in a value are filled in."""
+    """For schedulers that place all pods of a gang or none. ``{job}`` and ``{nodes}`` in a value are replaced."""
 
-    scheduler_name: DnsSubdomain | None = Field(default=None, description="The scheduler of the pods: volcano ...")
+    scheduler_name: DnsSubdomain | None = Field(default=None, description="The scheduler of the pods, such as volcano.")
     labels: dict[ResourceName, LabelValue] = Field(
-        default_factory=dict, max_length=16, description="Labels of the pods: scheduling.x-k8s.io/pod-group ..."
+        default_factory=dict, max_length=16, description="Labels of the pods, such as scheduling.x-k8s.io/pod-group."
     )
     annotations: dict[ResourceName, Annotated[str, Field(max_length=4096)]] = Field(
-        default_factory=dict, max_length=16, description="Annotations of the pods: scheduling.k8s.io/group-name ..."
+        default_factory=dict,
+        max_length=16,
+        description="Annotations of the pods, such as scheduling.k8s.io/group-name.",
     )
 
 
 class Rdma(ApiModel):
-    """Direct memory access between nodes. It pins memory, which the restricted Pod Security Standard forbids."""
+    """Remote direct memory access. It needs IPC_LOCK, which the restricted Pod Security Standard forbids."""
 
-    resource_name: ResourceName = Field(description="What the cluster's device plugin calls it: rdma/hca ...")
+    resource_name: ResourceName = Field(
+        description="The resource name of the cluster's device plugin, such as rdma/hca."
+    )
     count: int = Field(default=1, ge=1, le=64)
 
 

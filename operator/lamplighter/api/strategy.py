@@ -1,4 +1,4 @@
-"""How a new revision takes over: in steps of weight, by a switch, or after the old one has gone."""
+"""How a new revision takes over: in steps of weight, in one switch, or after the old one has stopped."""
 
 from pydantic import ConfigDict, Field
 
@@ -8,35 +8,37 @@ from lamplighter.api.common import ATOMIC, ApiModel, Duration, rule, rules
 class Step(ApiModel):
     """One step of a canary."""
 
-    weight: int = Field(ge=0, le=100, description="Percent of the requests that the candidate answers.")
-    hold: Duration = Field(default="0s", description="How long this weight is kept once every router pod has it.")
-    pause: bool = Field(default=False, description="True: afterwards somebody has to promote, resume or skip.")
+    weight: int = Field(ge=0, le=100, description="Percent of the requests that the candidate receives.")
+    hold: Duration = Field(default="0s", description="How long to keep this weight once every router pod has it.")
+    pause: bool = Field(
+        default=False, description="True: afterwards the rollout waits for a promote, resume or skip annotation."
+    )
     mirror: int = Field(
         default=0,
         ge=0,
         le=100,
-        description="Percent of the requests that the candidate is sent a copy of; its answers to them are dropped.",
+        description="Percent of the requests of which the candidate receives a copy; its responses are dropped.",
     )
 
 
 class Canary(ApiModel):
-    """The candidate's weight rises in steps. After the last one it gets everything; without steps, at once."""
+    """The candidate's weight changes in steps. After the last step it receives all requests; without steps, at once."""
 
     steps: list[Step] = Field(default_factory=list, max_length=32, json_schema_extra=ATOMIC)
 
 
 class BlueGreen(ApiModel):
-    """The candidate comes up in full size behind ``<name>-preview``, and gets all requests in one switch."""
+    """The candidate starts at full size behind the Service ``<name>-preview``; one switch gives it all requests."""
 
-    hold: Duration = Field(default="0s", description="How long it is only previewed.")
-    auto_promote: bool = Field(default=True, description="False: somebody has to promote it.")
+    hold: Duration = Field(default="0s", description="How long the candidate stays in preview before the switch.")
+    auto_promote: bool = Field(default=True, description="False: the switch waits for a promote annotation.")
     keep: Duration = Field(
-        default="10m", description="How long the old revision is kept warm after the switch, for undo."
+        default="10m", description="How long the old revision keeps its pods after the switch, for a quick undo."
     )
 
 
 class Recreate(ApiModel):
-    """The old revision is stopped first, for clusters that have no room for two: nothing serves meanwhile."""
+    """The old revision stops first, for clusters without room for two. Nothing serves meanwhile."""
 
 
 class Strategy(ApiModel):
@@ -55,5 +57,6 @@ class Strategy(ApiModel):
     blue_green: BlueGreen | None = None
     recreate: Recreate | None = None
     progress_deadline: Duration = Field(
-        default="10m", description="A rollout that gets no further for so long is told of as stalled."
+        default="10m",
+        description="A rollout that makes no progress for this long is reported as stalled; it is not ended.",
     )

@@ -1,4 +1,4 @@
-"""ModelTraining (``mt``): what to train, how wide, what comes out, and how it went."""
+"""ModelTraining (``mt``): what to train, on how many nodes, what to keep, and how it went."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -31,13 +31,13 @@ from lamplighter.api.progress import CheckpointPolicy, Metrics, Progress, Progre
 
 
 class Source(ApiModel):
-    """Where the scripts come from when they are not in the image."""
+    """The source of the scripts, if they are not in the image."""
 
-    config_map: DnsSubdomain = Field(description="A ConfigMap whose keys are files; each run keeps a copy of its own.")
+    config_map: DnsSubdomain = Field(description="A ConfigMap whose keys are the files. Each run keeps its own copy.")
 
 
 class Output(ApiModel):
-    """The volume that keeps what a run writes. It stays when the ModelTraining is deleted."""
+    """The volume for everything that a run writes. It stays when the ModelTraining is deleted."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -53,21 +53,21 @@ class Output(ApiModel):
     )
 
     claim_name: DnsSubdomain | None = Field(
-        default=None, description="A PersistentVolumeClaim of yours. Without it the operator makes <name>-models."
+        default=None, description="An existing PersistentVolumeClaim. Default: the operator creates <name>-models."
     )
-    size: Quantity = Field(default="5Gi", description="Size of the claim that the operator makes.")
+    size: Quantity = Field(default="5Gi", description="Size of the claim that the operator creates.")
     storage_class_name: DnsSubdomain | None = None
     access_modes: Annotated[
         list[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"]],
         Field(min_length=1, max_length=3, json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = Field(
         default=["ReadWriteOnce"],
-        description="ReadWriteMany where ranks run on several nodes and the storage can do it.",
+        description="Use ReadWriteMany if ranks run on several nodes and the storage supports it.",
     )
 
 
 class Package(ApiModel):
-    """How the model becomes a TorchServe archive (.mar). Files are looked for in the source, then the output."""
+    """How the model becomes a TorchServe archive (.mar). Files are looked up in the source, then in the output."""
 
     handler: Annotated[
         FileName,
@@ -87,13 +87,13 @@ class Package(ApiModel):
     weights: FileName = Field(default="model.pt", description="The file with the state_dict that the script wrote.")
     extra_files: Annotated[list[FileName], Field(max_length=64)] = Field(default_factory=list)
     example: FileName | None = Field(
-        default=None, description="A request body; a revision is ready when it predicted this."
+        default=None, description="A request body. A revision is ready only when it has predicted this."
     )
     version: Annotated[str, Field(min_length=1, max_length=64)] = "1.0"
 
 
 class OnChange(StrEnum):
-    """What a changed spec does: wait for the current run, stop it, or nothing until asked."""
+    """What a changed spec does: wait for the current run, stop it, or nothing until an annotation asks."""
 
     QUEUE = "Queue"
     RESTART = "Restart"
@@ -101,7 +101,7 @@ class OnChange(StrEnum):
 
 
 class TrainingSpec(ApiModel):
-    """What to run. A run freezes this; a later change is for the next run."""
+    """What to run. Each run freezes this; a later change applies to the next run."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -124,7 +124,9 @@ class TrainingSpec(ApiModel):
         )
     )
 
-    image: Image = Field(description="An image with PyTorch and torchrun; with our launcher you see more.")
+    image: Image = Field(
+        description="An image with PyTorch and torchrun. With Lamplighter's launcher, failures are explained better."
+    )
     source: Source | None = None
     entrypoint: Annotated[
         str,
@@ -145,19 +147,19 @@ class TrainingSpec(ApiModel):
     env: Annotated[list[EnvVar], Field(max_length=256, json_schema_extra=list_map("name"))] = Field(
         default_factory=list
     )
-    nodes: int = Field(default=1, ge=1, le=1024, description="Pods.")
+    nodes: int = Field(default=1, ge=1, le=1024, description="Number of pods.")
     procs_per_node: int | None = Field(
-        default=None, ge=1, le=64, description="Processes in a pod. Default: its GPUs, else 1."
+        default=None, ge=1, le=64, description="Processes per pod. Default: the number of its GPUs, else 1."
     )
     resources: Resources = Field(default_factory=Resources)
     resource_claims: Annotated[list[ResourceClaim], Field(max_length=16, json_schema_extra=list_map("name"))] = Field(
-        default_factory=list, description="Devices by Dynamic Resource Allocation; say procsPerNode, too."
+        default_factory=list, description="Devices by Dynamic Resource Allocation; set procsPerNode, too."
     )
     elastic: Elastic | None = None
     topology: Topology | None = None
     priority_class_name: DnsSubdomain | None = None
     queue_name: DnsSubdomain | None = Field(
-        default=None, description="A LocalQueue of Kueue: it decides when the pods may start, and may stop them."
+        default=None, description="A LocalQueue of Kueue, which decides when the pods start, and may stop them."
     )
     gang_scheduling: GangScheduling | None = None
     rdma: Rdma | None = None
@@ -168,23 +170,24 @@ class TrainingSpec(ApiModel):
     progress: ProgressOptions = Field(default_factory=ProgressOptions)
     failure_policy: FailurePolicy = Field(default_factory=FailurePolicy)
     active_deadline: Limit | None = Field(
-        default=None, description="How long a run may take, restarts included, suspensions not. Unset: for ever."
+        default=None,
+        description="How long a run may take, including restarts, not counting suspensions. Unset: no limit.",
     )
     suspend: bool = Field(
-        default=False, description="True holds the run: its pods stop; on resume the script starts again."
+        default=False, description="True: the pods of the run stop. On resume the script starts again."
     )
     on_change: OnChange = Field(
         default=OnChange.QUEUE,
-        description="What a changed spec does: Queue (the next run), Restart (stop this one), Ignore.",
+        description="What a changed spec does: Queue (run it next), Restart (stop the current run first), Ignore.",
     )
     ttl_after_finished: Duration = Field(
-        default="24h", description="How long Jobs and pods of a finished run stay to be looked at."
+        default="24h", description="How long the Jobs and pods of a finished run are kept."
     )
-    history_limit: int = Field(default=10, ge=1, le=100, description="Finished runs that status.history keeps.")
+    history_limit: int = Field(default=10, ge=1, le=100, description="How many finished runs status.history keeps.")
 
 
 class RunState(StrEnum):
-    """Where a run stands. The last four are final."""
+    """The state of a run. The last four are final."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -196,7 +199,7 @@ class RunState(StrEnum):
 
     @property
     def final(self) -> bool:
-        """True when nothing will change any more."""
+        """True when the state will not change again."""
         return self in FINAL_STATES
 
 
@@ -222,39 +225,39 @@ class RunRecord(ApiModel):
     completion_time: Timestamp | None = None
     restarts: int = Field(default=0, ge=0)
     executions: int = Field(default=0, ge=0)
-    metrics: Metrics = Field(default_factory=dict, description="The last value of each.")
+    metrics: Metrics = Field(default_factory=dict, description="The last value of each metric.")
 
 
 class Run(ApiModel):
-    """The current run: the last one that was started."""
+    """The current run, or the last one."""
 
     number: int = Field(ge=1)
     state: RunState = RunState.PENDING
     stage: Annotated[str, Field(max_length=63)]
-    attempt: int = Field(default=1, ge=1, description="Each has a Job of its own.")
+    attempt: int = Field(default=1, ge=1, description="Each attempt has its own Job.")
     attempt_start_time: Timestamp | None = None
     not_before: Timestamp | None = Field(
-        default=None, description="The Job of this attempt is not made yet, and not before this."
+        default=None, description="The Job of this attempt is not created before this time."
     )
     executions: int = Field(
-        default=0, ge=0, description="How often pods were started: each stage, restarts, preemptions, resumes."
+        default=0, ge=0, description="How often the pods were started: by stages, restarts, preemptions and resumes."
     )
-    executed_at: Timestamp | None = Field(default=None, description="When they were started last.")
-    restarts: int = Field(default=0, ge=0, description="Failures that were answered with a new attempt.")
+    executed_at: Timestamp | None = Field(default=None, description="When they were last started.")
+    restarts: int = Field(default=0, ge=0, description="How many failures were followed by a new attempt.")
     failures: Annotated[dict[str, int], Field(max_length=16)] = Field(
-        default_factory=dict, description="Ended attempts of this stage by cause."
+        default_factory=dict, description="Failed attempts of this stage, by cause."
     )
-    failures_in_a_row: int = Field(default=0, ge=0, description="What the backoff counts.")
-    last_failure: Failure | None = Field(default=None, description="Why the attempt before this one ended.")
+    failures_in_a_row: int = Field(default=0, ge=0, description="Decides the length of the next pause.")
+    last_failure: Failure | None = Field(default=None, description="Why the previous attempt ended.")
     avoided_nodes: Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=64)] = Field(
-        default_factory=list, description="Nodes with broken hardware: further attempts keep away from them."
+        default_factory=list, description="Nodes with broken hardware, which further attempts avoid."
     )
     suspended_since: Timestamp | None = None
-    suspended_seconds: int = Field(default=0, ge=0, description="Does not count for spec.activeDeadline.")
+    suspended_seconds: int = Field(default=0, ge=0, description="Not counted towards spec.activeDeadline.")
     progress: Progress | None = None
     job: Annotated[str, Field(max_length=63)] = Field(description="The Job of this stage and attempt.")
-    claim_name: Annotated[str, Field(max_length=253)] = Field(description="The volume that this run writes to.")
-    path: Annotated[str, Field(max_length=1024)] = Field(description="The folder of this run in that volume.")
+    claim_name: Annotated[str, Field(max_length=253)] = Field(description="The claim that this run writes to.")
+    path: Annotated[str, Field(max_length=1024)] = Field(description="The folder of this run in that claim.")
     artifact: Artifact | None = None
     failure: Failure | None = None
     start_time: Timestamp
@@ -262,19 +265,21 @@ class Run(ApiModel):
 
 
 class LastHandled(ApiModel):
-    """The values of the request annotations that were acted upon."""
+    """The last value of each annotation that was acted on."""
 
     retrain: Annotated[str, Field(max_length=256)] | None = None
 
 
 class TrainingStatus(ApiModel):
-    """What is going on, and what came out."""
+    """How the training stands, and what it produced."""
 
     observed_generation: int | None = Field(default=None, ge=0)
-    state: Annotated[str, Field(max_length=63)] | None = Field(default=None, description="For people: see conditions.")
+    state: Annotated[str, Field(max_length=63)] | None = Field(
+        default=None, description="For people. Programs read the conditions."
+    )
     conditions: Conditions = Field(default_factory=list)
     run: Run | None = None
-    latest: RunRecord | None = Field(default=None, description="The newest run that ended in a packaged model.")
+    latest: RunRecord | None = Field(default=None, description="The newest run that produced a packaged model.")
     history: Annotated[list[RunRecord], Field(max_length=100, json_schema_extra=list_map("run"))] = Field(
         default_factory=list
     )
