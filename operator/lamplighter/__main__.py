@@ -15,6 +15,7 @@ import uvloop
 from lamplighter import __version__, election, handlers, kube
 from lamplighter.deployment import model as deployment_model
 from lamplighter.deployment import plan as deployment
+from lamplighter.deployment.traffic.envoy.provider import ENVOY
 from lamplighter.deployment.view import DeploymentOptions
 from lamplighter.engine import log as logs
 from lamplighter.engine.api import ApiError
@@ -66,9 +67,9 @@ def kinds(settings: Settings) -> dict[str, Kind[Any]]:
         ),
         "ModelDeployment": Kind(
             functools.partial(deployment.view_of, options=deployment_options(settings)),
-            deployment.reads,
-            deployment.plan,
-            deployment.blocked,
+            functools.partial(deployment.reads, provider=ENVOY),
+            functools.partial(deployment.plan, provider=ENVOY),
+            functools.partial(deployment.blocked, provider=ENVOY),
             begins_first=True,
         ),
     }

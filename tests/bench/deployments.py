@@ -20,6 +20,7 @@ from tests.samples.objects import deployment as sample
 from lamplighter.core.naming import CONFIG
 from lamplighter.core.plan import Snapshot
 from lamplighter.deployment.plan import plan, view_of
+from lamplighter.deployment.traffic.envoy.provider import ENVOY
 from lamplighter.engine.resources import RESOURCES
 
 STEPS = [{"weight": 20, "hold": "1s"}]
@@ -136,7 +137,7 @@ def _children(namespace: str, digit: int) -> list[Obj]:
     """What the operator creates for one deployment of this model, without its owner."""
     obj: Obj = orjson.loads(_body(_TEMPLATE, digit))
     obj["metadata"] |= {"namespace": namespace, "uid": "00000000-0000-0000-0000-000000000000", "generation": 1}
-    planned = plan(view_of(Snapshot(obj), datetime.now(UTC)))
+    planned = plan(view_of(Snapshot(obj), datetime.now(UTC)), ENVOY)
     children = [child for wave in planned.create for child in wave]
     for child in children:
         del child["metadata"]["ownerReferences"]

@@ -1,15 +1,41 @@
 """Router pods that follow their ConfigMap, as the kubelet and Envoy make them do."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tests.builders.objects import Obj
 from tests.builders.pods import a_pod
+
+from lamplighter.deployment.traffic.envoy.provider import ENVOY
+from lamplighter.deployment.traffic.provider import TrafficProvider
 
 if TYPE_CHECKING:
     from tests.builders.scene import Scene
 
 CONFIG = "lamplighter.dev/config"
+
+
+class Follow(Protocol):
+    """Has all routers of a scene do what they were told last."""
+
+    def __call__(self, scene: "Scene", active: dict[str, int] | None = None) -> None:
+        """``active``: requests in flight by revision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A traffic provider as a test plays it.
+
+    ``stuck`` leaves the routers at a version, ``shares`` and ``version`` are what they were told last.
+    """
+
+    provider: TrafficProvider
+    follow: Follow
+    stuck: Callable[["Scene", str], None]
+    shares: Callable[["Scene"], dict[str, int]]
+    version: Callable[["Scene"], str | None]
 
 
 def routers_follow(scene: "Scene", active: dict[str, int] | None = None) -> None:
@@ -47,6 +73,12 @@ def router_says(version: str | None, healthy: dict[str, int], active: dict[str, 
     return {"stats": [{"name": name, "value": value} for name, value in values.items()]}
 
 
+def routers_stay(scene: "Scene", version: str) -> None:
+    """The kubelets bring the router pods nothing: they stay at this version, and see which pods are ready."""
+    pods = [place for place in scene.related if place[0] == "RouterStatus"]
+    scene.related.update(dict.fromkeys(pods, router_says(version, ready_pods(scene))))
+
+
 def version(scene: "Scene") -> str | None:
     """The version of the newest configuration."""
     found = scene.children.get(("ConfigMap", f"{scene.obj['metadata']['name']}-router"))
@@ -77,3 +109,6 @@ def ready_pods(scene: "Scene") -> dict[str, int]:
         for (kind, name), workload in scene.children.items()
         if kind == "Deployment" and "-router-" not in name
     }
+
+
+ENVOYS = Carrier(ENVOY, routers_follow, routers_stay, split_of, version)

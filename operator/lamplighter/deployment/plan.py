@@ -15,7 +15,6 @@ from lamplighter.deployment.sentences import Situation
 from lamplighter.deployment.serving import readiness, revision
 from lamplighter.deployment.serving.revision import Revision
 from lamplighter.deployment.strategy import rollout_strategy
-from lamplighter.deployment.traffic.envoy.provider import ENVOY
 from lamplighter.deployment.traffic.provider import Changes, TrafficProvider
 from lamplighter.deployment.traffic.split import Split, split
 from lamplighter.deployment.traffic.verification import Routers
@@ -38,13 +37,13 @@ def view_of(snapshot: Snapshot, now: datetime, options: DeploymentOptions = DEFA
     return DeploymentView(snapshot, parsed.spec, parsed.status, now, options)
 
 
-def reads(view: DeploymentView, provider: TrafficProvider = ENVOY) -> list[Ref]:
+def reads(view: DeploymentView, provider: TrafficProvider) -> list[Ref]:
     """What a plan needs beyond the watched children: the training that is followed, and what pods say."""
     references = model.references(view.snapshot.obj)
     return [*references, *provider.questions(view), *readiness.questions(view.snapshot, view.now)]
 
 
-def plan(view: DeploymentView, provider: TrafficProvider = ENVOY) -> Plan:
+def plan(view: DeploymentView, provider: TrafficProvider) -> Plan:
     """What to do about a deployment now."""
     if view.deleted:
         return Plan()
@@ -70,7 +69,7 @@ def plan(view: DeploymentView, provider: TrafficProvider = ENVOY) -> Plan:
     )
 
 
-def blocked(view: DeploymentView, error: TerminalError, look_again: float, provider: TrafficProvider = ENVOY) -> Plan:
+def blocked(view: DeploymentView, error: TerminalError, look_again: float, provider: TrafficProvider) -> Plan:
     """What to write when the API server refused what was planned."""
     draft, patch = view.draft(), list[Obj]()
     if advance.lower(view, draft):

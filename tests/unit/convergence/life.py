@@ -11,6 +11,7 @@ from tests.unit.convergence.server import Server
 from lamplighter.core.errors import TransientError
 from lamplighter.deployment import model
 from lamplighter.deployment import plan as deployment
+from lamplighter.deployment.traffic.envoy.provider import ENVOY
 from lamplighter.engine.api import ApiError
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
@@ -24,7 +25,12 @@ KINDS = {
     "ModelTraining": Kind(
         functools.partial(training.view_of, options=OPTIONS), training.reads, training.plan, training.blocked
     ),
-    "ModelDeployment": Kind(deployment.view_of, deployment.reads, deployment.plan, deployment.blocked),
+    "ModelDeployment": Kind(
+        deployment.view_of,
+        functools.partial(deployment.reads, provider=ENVOY),
+        functools.partial(deployment.plan, provider=ENVOY),
+        functools.partial(deployment.blocked, provider=ENVOY),
+    ),
 }
 RETRY = 1.0
 

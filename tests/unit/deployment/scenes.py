@@ -2,14 +2,18 @@
 
 from tests.builders import Scene, a_deployment, a_trained, a_workload
 from tests.builders.deployments import Deployment
-from tests.builders.routers import ready_pods, router_says, routers_follow, split_of
+from tests.builders.routers import ENVOYS
 
 OTHER = "b" * 64
+CARRIER = ENVOYS
+"""What carries the requests; the fixture ``each_provider`` has a test run with another one, too."""
 
 
 def coming_up(deployment: Deployment | None = None) -> Scene:
     """The first revision has its Deployment, no pod is ready."""
-    return Scene(deployment or a_deployment(), a_trained().with_model(1), cluster=routers_follow).settle()
+    scene = Scene(deployment or a_deployment(), a_trained().with_model(1), cluster=CARRIER.follow)
+    scene.provider = CARRIER.provider
+    return scene.settle()
 
 
 def serving(deployment: Deployment | None = None) -> Scene:
@@ -44,19 +48,18 @@ def workloads(scene: Scene) -> list[str]:
 
 def active(scene: Scene, name: str, count: int) -> Scene:
     """Every router pod counts so many requests that a revision is answering."""
-    scene.cluster = lambda scene: routers_follow(scene, {name.removeprefix("digits-"): count})
+    scene.cluster = lambda scene: CARRIER.follow(scene, {name.removeprefix("digits-"): count})
     return scene
 
 
 def lagging(scene: Scene) -> Scene:
-    """The kubelets bring nothing to the router pods any more: they stay at an earlier version."""
+    """The routers do nothing that they are told any more: they stay at an earlier version."""
     return stuck(scene, "0-00000000")
 
 
 def stuck(scene: Scene, version: str) -> Scene:
-    """The router pods stay at this version, and see which pods are ready."""
-    pods = [place for place in scene.related if place[0] == "RouterStatus"]
-    scene.cluster = lambda scene: scene.related.update(dict.fromkeys(pods, router_says(version, ready_pods(scene))))
+    """The routers stay at this version, and see which pods are ready."""
+    scene.cluster = lambda scene: CARRIER.stuck(scene, version)
     return scene
 
 
@@ -68,7 +71,7 @@ def only(scene: Scene) -> str:
 
 def weights(scene: Scene) -> dict[str, int]:
     """What the router pods were told last: percent of the requests by Deployment."""
-    return {f"digits-{name}": weight for name, weight in split_of(scene).items()}
+    return {f"digits-{name}": weight for name, weight in CARRIER.shares(scene).items()}
 
 
 def served(scene: Scene) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.builders import Scene, a_deployment
-from tests.builders.routers import version
+from tests.builders.routers import Carrier
 from tests.unit.deployment.scenes import (
     candidate,
     lagging,
@@ -16,6 +16,8 @@ from tests.unit.deployment.scenes import (
 )
 
 from lamplighter.core.objects import Obj
+
+pytestmark = pytest.mark.usefixtures("each_provider")
 
 STEPS: list[Obj] = [{"weight": 20, "hold": "60s"}, {"weight": 50, "hold": "60s"}]
 
@@ -68,14 +70,14 @@ def test_a_step_is_held_for_its_time() -> None:
     assert weights(ready(scene, new).settle()) == {old: 50, new: 50}
 
 
-def test_a_promotion_is_no_news_for_the_routers() -> None:
+def test_a_promotion_is_no_news_for_the_routers(each_provider: Carrier) -> None:
     scene, old, new = rolling({"weight": 50})
     ready(scene, new).settle()
     ready(scene, new)
     seen = []
     for _ in range(6):
         scene.act()
-        seen += [(version(scene), stable(scene))] if weights(scene) == {new: 100} else []
+        seen += [(each_provider.version(scene), stable(scene))] if weights(scene) == {new: 100} else []
     assert {name for _, name in seen} == {old, new}
     assert len({told for told, _ in seen}) == 1
 
@@ -168,7 +170,7 @@ def test_routers_that_never_follow_are_told_of() -> None:
     scene, _old, new = rolling()
     lagging(ready(scene, new)).later(601).settle()
     assert scene.told("Stalled")[:2] == ("True", "ProgressDeadlineExceeded")
-    assert "not every router pod has the newest split" in scene.told("Stalled")[2]
+    assert f"not every {scene.provider.router} has the newest split" in scene.told("Stalled")[2]
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 3, 7])
@@ -192,7 +194,7 @@ def test_a_hold_goes_on_while_a_router_pod_is_silent_and_ends_only_when_it_speak
     follow = scene.cluster
     lagging(scene).later(61).settle()
     assert (weights(scene), scene.told("Ready")[1]) == ({old: 80, new: 20}, "RollingOut")
-    assert "not every router pod" in scene.told("Ready")[2]
+    assert f"not every {scene.provider.router} confirms" in scene.told("Ready")[2]
     assert scene.later(601).settle().told("Stalled")[1] == "ProgressDeadlineExceeded"
     scene.cluster = follow
     assert step(scene.settle()) == "2/2"

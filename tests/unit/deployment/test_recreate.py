@@ -1,5 +1,6 @@
 """Recreate: a rollout without room for two, forwards and backwards, and whoever is there meanwhile."""
 
+import pytest
 from tests.builders import Scene, a_deployment, a_pod
 from tests.builders.objects import at
 from tests.unit.deployment.scenes import (
@@ -16,6 +17,8 @@ from tests.unit.deployment.scenes import (
 )
 from tests.unit.deployment.test_canary import rolling, size
 from tests.unit.deployment.test_switch import BLUE_GREEN
+
+pytestmark = pytest.mark.usefixtures("each_provider")
 
 
 def recreating(count: int) -> tuple[Scene, str, str]:

@@ -31,7 +31,7 @@ def test_a_canary_tells_each_weight_and_when_it_waits_for_a_person() -> None:
     assert "paused by this step" in scene.events[-1].message
     assert told(scene.annotate(resume="1")) == ["Resumed"]
     assert told(ready(scene, candidate(scene) or "", 2)) == ["WeightChanged"]
-    assert scene.events[-1].message.endswith("gets 50 % of the requests; before, 25 %")
+    assert scene.events[-1].message.endswith("gets 50 % of the requests (25 % before)")
     assert told(ready(scene.annotate(promote="1"), candidate(scene) or "", 4))[::2] == ["Promoting", "RolledOut"]
     over(scene)
     assert scene.events[-1].reason == "Removed"

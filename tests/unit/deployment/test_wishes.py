@@ -5,6 +5,8 @@ from tests.builders import Scene
 from tests.unit.deployment.scenes import candidate, only, over, ready, serving, stable, weights, workloads
 from tests.unit.deployment.test_canary import rolling, step, stepping
 
+pytestmark = pytest.mark.usefixtures("each_provider")
+
 VERBS = ["promote", "abort", "pause", "resume", "skip", "undo"]
 
 

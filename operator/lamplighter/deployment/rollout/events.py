@@ -35,7 +35,7 @@ def _candidate(before: DeploymentStatus, after: DeploymentStatus, alone: bool) -
         yield Event("Normal", "RolloutStarted", f"revision {entry.revision} starts {place}")
     was = (0, 0) if earlier is None or fresh else (earlier.weight, earlier.mirror)
     if (entry.weight, entry.mirror) != was:
-        yield Event("Normal", "WeightChanged", f"step {entry.progress}: {_share(entry)}; {was[0]} % before")
+        yield Event("Normal", "WeightChanged", f"step {entry.progress}: {_share(entry)} ({was[0]} % before)")
     if after.state == "Paused" != before.state and not after.paused:
         yield Event("Normal", "Waiting", next(one.message for one in after.conditions if one.type == READY))
 
