@@ -2,9 +2,12 @@
 
 from tests.builders import Scene, a_deployment, a_trained, a_workload
 from tests.builders.deployments import Deployment
+from tests.builders.objects import Obj
 from tests.builders.routers import ENVOYS
 
 OTHER = "b" * 64
+STEPS: list[Obj] = [{"weight": 20, "hold": "60s"}, {"weight": 50, "hold": "60s"}]
+BLUE_GREEN = {"blueGreen": {"keep": "300s"}}
 CARRIER = ENVOYS
 """What carries the requests; the fixture ``each_provider`` has a test run with another one, too."""
 
@@ -90,3 +93,29 @@ def candidate(scene: Scene) -> str | None:
     """The name of the Deployment that the status calls the candidate."""
     entry = scene.obj["status"].get("candidate")
     return f"digits-{entry['revision']}" if entry else None
+
+
+def rolling(*steps: Obj, replicas: int = 4, strategy: Obj | None = None) -> tuple[Scene, str, str]:
+    """A revision serves with four pods, and a second one begins its steps: the scene and both names."""
+    chosen = strategy or {"canary": {"steps": [*steps] or STEPS}}
+    scene = serving(a_deployment().replicas(replicas).spec(strategy=chosen))
+    old = only(scene)
+    scene.edit(runtime={"workers": 2}).settle()
+    (new,) = set(workloads(scene)) - {old}
+    return scene, old, new
+
+
+def stepping(*steps: Obj, replicas: int = 4) -> tuple[Scene, str, str]:
+    """The candidate has its first weight, as many pods as that takes, and holds."""
+    scene, old, new = rolling(*steps, replicas=replicas)
+    return ready(scene, new).settle(), old, new
+
+
+def size(scene: Scene, name: str) -> int:
+    """How many pods a revision is to have."""
+    return int(scene.child("Deployment", name)["spec"]["replicas"])
+
+
+def step(scene: Scene) -> str:
+    """What the STEP column shows."""
+    return str(scene.obj["status"]["candidate"]["progress"])

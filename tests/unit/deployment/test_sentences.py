@@ -7,8 +7,15 @@ from dataclasses import replace
 import pytest
 from tests.builders import Scene, a_pod
 from tests.builders.routers import router_says
-from tests.unit.deployment.scenes import coming_up, lagging, only, ready, serving
-from tests.unit.deployment.test_canary import rolling, stepping
+from tests.unit.deployment.scenes import (
+    coming_up,
+    lagging,
+    only,
+    ready,
+    rolling,
+    serving,
+    stepping,
+)
 
 from lamplighter.deployment import sentences
 from lamplighter.deployment.sentences import Rule, Situation

@@ -11,15 +11,16 @@ from tests.unit.deployment.scenes import (
     only,
     over,
     ready,
+    rolling,
     served,
     serving,
+    size,
     stable,
     stuck,
     weights,
     with_candidate,
     workloads,
 )
-from tests.unit.deployment.test_canary import rolling, size
 
 
 def routers(scene: Scene) -> list[str]:

@@ -1,51 +1,22 @@
 """A canary goes through its steps, each only when the candidate can carry it and every router pod has it."""
 
 import pytest
-from tests.builders import Scene, a_deployment
 from tests.builders.routers import Carrier
 from tests.unit.deployment.scenes import (
     candidate,
     lagging,
-    only,
     over,
     ready,
-    serving,
+    rolling,
+    size,
     stable,
+    step,
+    stepping,
     weights,
     workloads,
 )
 
-from lamplighter.core.objects import Obj
-
 pytestmark = pytest.mark.usefixtures("each_provider")
-
-STEPS: list[Obj] = [{"weight": 20, "hold": "60s"}, {"weight": 50, "hold": "60s"}]
-
-
-def rolling(*steps: Obj, replicas: int = 4, strategy: Obj | None = None) -> tuple[Scene, str, str]:
-    """A revision serves with four pods, and a second one begins its steps: the scene and both names."""
-    chosen = strategy or {"canary": {"steps": [*steps] or STEPS}}
-    scene = serving(a_deployment().replicas(replicas).spec(strategy=chosen))
-    old = only(scene)
-    scene.edit(runtime={"workers": 2}).settle()
-    (new,) = set(workloads(scene)) - {old}
-    return scene, old, new
-
-
-def stepping(*steps: Obj, replicas: int = 4) -> tuple[Scene, str, str]:
-    """The candidate has its first weight, as many pods as that takes, and holds."""
-    scene, old, new = rolling(*steps, replicas=replicas)
-    return ready(scene, new).settle(), old, new
-
-
-def size(scene: Scene, name: str) -> int:
-    """How many pods a revision is to have."""
-    return int(scene.child("Deployment", name)["spec"]["replicas"])
-
-
-def step(scene: Scene) -> str:
-    """What the STEP column shows."""
-    return str(scene.obj["status"]["candidate"]["progress"])
 
 
 def test_a_candidate_gets_as_many_pods_as_its_first_weight_takes_and_no_request_before_they_are_ready() -> None:

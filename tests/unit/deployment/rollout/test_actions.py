@@ -2,8 +2,19 @@
 
 import pytest
 from tests.builders import Scene
-from tests.unit.deployment.scenes import candidate, only, over, ready, serving, stable, weights, workloads
-from tests.unit.deployment.test_canary import rolling, step, stepping
+from tests.unit.deployment.scenes import (
+    candidate,
+    only,
+    over,
+    ready,
+    rolling,
+    serving,
+    stable,
+    step,
+    stepping,
+    weights,
+    workloads,
+)
 
 pytestmark = pytest.mark.usefixtures("each_provider")
 

@@ -3,8 +3,7 @@
 from tests.builders import Scene
 from tests.builders.objects import Obj
 from tests.builders.routers import split_in
-from tests.unit.deployment.scenes import ready
-from tests.unit.deployment.test_canary import rolling
+from tests.unit.deployment.scenes import ready, rolling
 
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.plan import Plan

@@ -19,7 +19,7 @@ from lamplighter.deployment.traffic.envoy.config import files
 from lamplighter.deployment.traffic.split import Split
 from lamplighter.deployment.traffic.types import Backend, Forwarding, Traffic, fingerprint
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 SNAPSHOT = Scene(a_deployment()).snapshot
 OLD, NEW = "834e492b", "0ddba11e"
 TRAFFIC = Traffic((Backend(OLD, object_name("digits", OLD), 4),), ((OLD, 100),))

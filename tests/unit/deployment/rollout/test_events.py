@@ -1,7 +1,13 @@
 """The Events of a rollout tell its story."""
 
 from tests.builders import Scene, a_deployment
-from tests.unit.deployment.scenes import candidate, coming_up, over, ready, serving
+from tests.unit.deployment.scenes import (
+    candidate,
+    coming_up,
+    over,
+    ready,
+    serving,
+)
 
 STEPS = {"canary": {"steps": [{"weight": 25, "pause": True}, {"weight": 50, "hold": "1h"}]}}
 

@@ -4,10 +4,18 @@ from itertools import pairwise
 
 from tests.builders import Scene
 from tests.builders.routers import frame_in, version
-from tests.unit.deployment.scenes import over, ready, stable, stuck, weights, workloads
-from tests.unit.deployment.test_canary import rolling, size
+from tests.unit.deployment.scenes import (
+    BLUE_GREEN,
+    over,
+    ready,
+    rolling,
+    size,
+    stable,
+    stuck,
+    weights,
+    workloads,
+)
 
-BLUE_GREEN = {"blueGreen": {"keep": "300s"}}
 BY_HAND = {"blueGreen": {"autoPromote": False}}
 
 

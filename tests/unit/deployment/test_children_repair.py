@@ -1,7 +1,15 @@
 """What serves is kept up when somebody deletes or changes something of it."""
 
 import pytest
-from tests.unit.deployment.scenes import only, ready, served, serving, weights, with_candidate, workloads
+from tests.unit.deployment.scenes import (
+    only,
+    ready,
+    served,
+    serving,
+    weights,
+    with_candidate,
+    workloads,
+)
 
 
 def test_what_serves_goes_on_serving_when_the_training_is_deleted() -> None:

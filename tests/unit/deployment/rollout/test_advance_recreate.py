@@ -4,19 +4,20 @@ import pytest
 from tests.builders import Scene, a_deployment, a_pod
 from tests.builders.objects import at
 from tests.unit.deployment.scenes import (
+    BLUE_GREEN,
     active,
     candidate,
     lagging,
     only,
     over,
     ready,
+    rolling,
     serving,
+    size,
     stable,
     weights,
     workloads,
 )
-from tests.unit.deployment.test_canary import rolling, size
-from tests.unit.deployment.test_switch import BLUE_GREEN
 
 pytestmark = pytest.mark.usefixtures("each_provider")
 
