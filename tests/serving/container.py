@@ -12,7 +12,7 @@ from uuid import uuid4
 from tests.builders import Scene, a_deployment, a_trained
 from tests.builders.deployments import Deployment
 
-from lamplighter_runtime import mar
+from lamplighter_runtime.archive import mar
 
 Obj = dict[str, Any]
 NAME = "digits"

@@ -10,7 +10,7 @@ from tests.samples.objects import Invalid, Obj, Valid
 from lamplighter.api import crdgen
 from lamplighter.api.deployment import OWNED_SETTINGS
 from lamplighter.api.kinds import KINDS
-from lamplighter_runtime.torchserve_config import OWNED
+from lamplighter_runtime.serving.torchserve_config import OWNED
 
 VALID = (*trainings.VALID, *deployments.VALID)
 INVALID = (*trainings.INVALID, *deployments.INVALID)

@@ -14,7 +14,7 @@ from tests.unit.progress.scenes import a_report
 from lamplighter.api.progress import MAX_METRICS, METRIC_NAME
 from lamplighter.progress.refusal import Refusal
 from lamplighter.progress.report import CLOCK_SKEW, heartbeat, parse
-from lamplighter_runtime import metrics_text
+from lamplighter_runtime.common import metrics_text
 
 BORN = later(-3600)
 

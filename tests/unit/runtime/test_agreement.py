@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lamplighter_runtime import agreement
+from lamplighter_runtime.library import agreement
 
 WORLD = 3
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lamplighter_runtime import memory, processors
+from lamplighter_runtime.common import memory, processors
 
 
 def write(root: Path, path: str, content: str) -> None:

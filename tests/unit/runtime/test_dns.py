@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from lamplighter_runtime import dns
+from lamplighter_runtime.launcher import dns
 
 
 class Resolver:

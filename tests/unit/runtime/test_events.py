@@ -5,7 +5,7 @@ import socket
 import threading
 from pathlib import Path
 
-from lamplighter_runtime import events
+from lamplighter_runtime.common import events
 
 
 class Launcher:

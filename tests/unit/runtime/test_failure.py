@@ -2,7 +2,7 @@
 
 import pytest
 
-from lamplighter_runtime import failure
+from lamplighter_runtime.launcher import failure
 
 OWN = ["Traceback (most recent call last):", "  File x", "ValueError: boom"]
 LOST = "RuntimeError: [/gloo/gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:1"

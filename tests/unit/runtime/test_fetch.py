@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lamplighter_runtime import fetch, termination
-from lamplighter_runtime.environment import ConfigurationError
+from lamplighter_runtime.archive import fetch
+from lamplighter_runtime.common import termination
+from lamplighter_runtime.common.environment import ConfigurationError
 
 SIGNED = Path(__file__).parent / "model-signing-1.1.1"
 CONTENT = b"model" * 1_000_000

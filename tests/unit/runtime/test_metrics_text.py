@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter_runtime import metrics_text
+from lamplighter_runtime.common import metrics_text
 
 
 @pytest.mark.parametrize(

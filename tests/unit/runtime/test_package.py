@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter_runtime import mar, package, termination
-from lamplighter_runtime.environment import ConfigurationError
+from lamplighter_runtime.archive import mar, package
+from lamplighter_runtime.common import termination
+from lamplighter_runtime.common.environment import ConfigurationError
 
 DIGITS = {
     "modelName": "digits",

@@ -10,7 +10,7 @@ RUNTIME = Path(__file__).parents[3] / "training_images" / "runtime" / "lamplight
 def test_the_runtime_needs_nothing_but_the_standard_library_unless_a_signature_is_asked_for():
     allowed = {*sys.stdlib_module_names, "lamplighter_runtime"}
     foreign = set()
-    for file in RUNTIME.glob("*.py"):
+    for file in RUNTIME.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
@@ -22,5 +22,5 @@ def test_the_runtime_needs_nothing_but_the_standard_library_unless_a_signature_i
 
 
 def test_only_the_torchserve_modules_know_its_settings():
-    knowing = {file.name for file in RUNTIME.glob("*.py") if "config.properties" in file.read_text()}
+    knowing = {file.name for file in RUNTIME.rglob("*.py") if "config.properties" in file.read_text()}
     assert knowing == {"torchserve_config.py"}

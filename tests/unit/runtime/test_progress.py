@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter_runtime.progress import Progress
+from lamplighter_runtime.launcher.progress import Progress
 
 
 def report(step: int, time: float, rank: int = 0, samples: float = 0, **metrics: float) -> dict:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from lamplighter_runtime import rank_log
+from lamplighter_runtime.launcher import rank_log
 
 
 def test_the_newest_is_kept_in_two_segments(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lamplighter_runtime.readiness import (
+from lamplighter_runtime.serving.readiness import (
     DEATH_WINDOW,
     DEATHS,
     FAILED_LOADS,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lamplighter_runtime.reporter import Reporter
+from lamplighter_runtime.launcher.reporter import Reporter
 
 
 class Operator(ThreadingHTTPServer):

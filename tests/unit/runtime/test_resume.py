@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lamplighter_runtime import checkpoints, resume
+from lamplighter_runtime.checkpoint import checkpoints, resume
 
 
 def write(directory: Path, step: int) -> Path:

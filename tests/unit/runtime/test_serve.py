@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from lamplighter_runtime import mar
+from lamplighter_runtime.archive import mar
 
 HERE = Path(__file__).parent
 RUNTIME = HERE.parents[2] / "training_images" / "runtime"
 # The ports are fixed in a pod; a test takes free ones.
 PROGRAM = """
 import os, sys
-from lamplighter_runtime import probes, serve, torchserve_api as api
+from lamplighter_runtime.serving import probes, serve, torchserve_api as api
 api.INFERENCE_PORT, api.MANAGEMENT_PORT, api.METRICS_PORT = map(int, os.environ["FAKE_PORTS"].split(","))
 probes.serve.__defaults__ = (int(os.environ["PROBE_PORT"]),)
 sys.exit(serve.main())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter_runtime.signature import KeyUnusableError, SignatureError, verify
+from lamplighter_runtime.archive.signature import KeyUnusableError, SignatureError, verify
 
 MADE = Path(__file__).parent / "model-signing-1.1.1"
 DIGEST = hashlib.sha256((MADE / "model.mar").read_bytes()).hexdigest()

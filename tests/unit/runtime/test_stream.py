@@ -6,7 +6,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter_runtime import stream
+from lamplighter_runtime.common import stream
 
 
 class Copy:

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter_runtime import termination
+from lamplighter_runtime.common import termination
 
 ANY_TEXT = st.text(max_size=6000) | st.text('é€🎉\\"\n', max_size=5000)
 

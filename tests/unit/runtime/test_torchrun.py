@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lamplighter_runtime import torchrun
+from lamplighter_runtime.launcher import torchrun
 
 HERE = Path(__file__).parent
 # Standard error of torchrun of PyTorch 2.13 with two processes, as it was written.

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter_runtime import torchserve_api
-from lamplighter_runtime.torchserve_api import Kind, ModelState, Unavailable
-from lamplighter_runtime.tracebacks import Raised
+from lamplighter_runtime.common.tracebacks import Raised
+from lamplighter_runtime.serving import torchserve_api
+from lamplighter_runtime.serving.torchserve_api import Kind, ModelState, Unavailable
 
 METRICS = """\
 # TYPE ts_inference_requests_total counter

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter_runtime import torchserve_config
-from lamplighter_runtime.environment import ConfigurationError
+from lamplighter_runtime.common.environment import ConfigurationError
+from lamplighter_runtime.serving import torchserve_config
 
 ENVIRON = {
     "LAMPLIGHTER_MODEL_NAME": "digits",

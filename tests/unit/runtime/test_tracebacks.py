@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter_runtime.tracebacks import HEADER, TracebackFinder
+from lamplighter_runtime.common.tracebacks import HEADER, TracebackFinder
 
 
 def read(text: str) -> TracebackFinder:

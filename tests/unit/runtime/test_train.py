@@ -41,7 +41,7 @@ class Launcher:
 
     def start(self, script: str, **environ: str) -> "subprocess.Popen[str]":
         (self.folder / "train.py").write_text(script)
-        program = "import sys; from lamplighter_runtime.train import main; sys.exit(main())"
+        program = "import sys; from lamplighter_runtime.launcher.train import main; sys.exit(main())"
         return subprocess.Popen(
             [sys.executable, "-c", program, "train.py", "--epochs", "8"],
             cwd=self.folder,

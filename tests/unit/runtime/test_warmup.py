@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from lamplighter_runtime import warmup
-from lamplighter_runtime.readiness import Readiness
-from lamplighter_runtime.warmup import SPARE_ROUNDS, WarmUp
+from lamplighter_runtime.serving import warmup
+from lamplighter_runtime.serving.readiness import Readiness
+from lamplighter_runtime.serving.warmup import SPARE_ROUNDS, WarmUp
 
 WORKERS = frozenset({"9000", "9001", "9002"})
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, SupportsFloat
 
-from lamplighter_runtime import agreement, checkpoints
-from lamplighter_runtime import resume as choice
-from lamplighter_runtime.agreement import CheckpointError
-from lamplighter_runtime.metrics_text import NAME, merged
-from lamplighter_runtime.rank_events import RankEvents
+from lamplighter_runtime.checkpoint import checkpoints
+from lamplighter_runtime.checkpoint import resume as choice
+from lamplighter_runtime.common.metrics_text import NAME, merged
+from lamplighter_runtime.library import agreement
+from lamplighter_runtime.library.agreement import CheckpointError
+from lamplighter_runtime.library.rank_events import RankEvents
 
 __all__ = [
     "CheckpointError",

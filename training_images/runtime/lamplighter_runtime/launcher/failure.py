@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lamplighter_runtime import torchrun
-from lamplighter_runtime.child import signal_name
-from lamplighter_runtime.tracebacks import TracebackFinder
+from lamplighter_runtime.common.child import signal_name
+from lamplighter_runtime.common.tracebacks import TracebackFinder
+from lamplighter_runtime.launcher import torchrun
 
 # An error that names the device itself as broken, whatever the program did: CUDA's and ROCm's words and the driver's.
 _GPU_FAILED = re.compile(

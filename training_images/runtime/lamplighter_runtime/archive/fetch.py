@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lamplighter_runtime import signature, termination
-from lamplighter_runtime.environment import CONFIGURATION_ERROR, ConfigurationError, required
+from lamplighter_runtime.archive import signature
+from lamplighter_runtime.common import termination
+from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, ConfigurationError, required
 
 PROGRAM = "lamplighter-fetch"
 DIGEST_MISMATCH = 66

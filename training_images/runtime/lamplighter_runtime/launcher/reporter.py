@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lamplighter_runtime.environment import number
+from lamplighter_runtime.common.environment import number
 
 TIMEOUT = 5.0  # seconds of one request
 LAST_TIMEOUT = 2.0  # seconds of the request that is made when the training has ended

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from lamplighter_runtime import mar, termination
-from lamplighter_runtime.environment import CONFIGURATION_ERROR, ConfigurationError, required
+from lamplighter_runtime.archive import mar
+from lamplighter_runtime.common import termination
+from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, ConfigurationError, required
 
 PROGRAM = "lamplighter-package"
 PACKAGING_FAILED = 65  # EX_DATAERR of sysexits.h

@@ -5,9 +5,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from lamplighter_runtime import processes
-from lamplighter_runtime.events import STACKS_SIGNAL
-from lamplighter_runtime.progress import Progress, RankState
+from lamplighter_runtime.common.events import STACKS_SIGNAL
+from lamplighter_runtime.launcher import processes
+from lamplighter_runtime.launcher.progress import Progress, RankState
 
 STACKS_TIME = 3.0  # seconds for the stacks to reach the log
 

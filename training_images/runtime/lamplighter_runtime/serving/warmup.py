@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from lamplighter_runtime.readiness import Readiness
+from lamplighter_runtime.serving.readiness import Readiness
 
 MOST_AT_A_TIME = 128  # requests; a warm-up need not fill the largest batches
 SPARE_ROUNDS = 8  # beyond the wanted predictions per worker, for the chance that one worker took two shares

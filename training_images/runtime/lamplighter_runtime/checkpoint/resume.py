@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from lamplighter_runtime import checkpoints
+from lamplighter_runtime.checkpoint import checkpoints
 
 DIRECTORY_VARIABLE = "LAMPLIGHTER_CHECKPOINT_DIR"
 RESUME_VARIABLE = "LAMPLIGHTER_RESUME_DIR"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamplighter_runtime.environment import ConfigurationError, number, required
+from lamplighter_runtime.common.environment import ConfigurationError, number, required
 
 INFERENCE_PORT = 8080
 MANAGEMENT_PORT = 8081

@@ -10,16 +10,17 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lamplighter_runtime import events, failure, logs_specs, processes, torchrun
-from lamplighter_runtime.child import StopRequest, send
-from lamplighter_runtime.environment import number
-from lamplighter_runtime.events import Event
-from lamplighter_runtime.hang import Watchdog
-from lamplighter_runtime.log import say
-from lamplighter_runtime.progress import Progress
-from lamplighter_runtime.rank_log import RankLogs
-from lamplighter_runtime.reporter import Reporter
-from lamplighter_runtime.stream import Sink, Tee
+from lamplighter_runtime.common import events
+from lamplighter_runtime.common.child import StopRequest, send
+from lamplighter_runtime.common.environment import number
+from lamplighter_runtime.common.events import Event
+from lamplighter_runtime.common.stream import Sink, Tee
+from lamplighter_runtime.launcher import failure, logs_specs, processes, torchrun
+from lamplighter_runtime.launcher.hang import Watchdog
+from lamplighter_runtime.launcher.log import say
+from lamplighter_runtime.launcher.progress import Progress
+from lamplighter_runtime.launcher.rank_log import RankLogs
+from lamplighter_runtime.launcher.reporter import Reporter
 
 LAST_WORDS = 0.5  # seconds for the output of a rank that failed to arrive
 FAREWELL = 10.0  # seconds that torchrun has to end by itself once its ranks have ended

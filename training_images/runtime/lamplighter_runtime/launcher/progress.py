@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from lamplighter_runtime import metrics_text
-from lamplighter_runtime.events import Event
+from lamplighter_runtime.common import metrics_text
+from lamplighter_runtime.common.events import Event
 
 WINDOW = 60.0  # seconds that speeds are taken over
 RESOLUTION = 0.5  # seconds between two points of the window

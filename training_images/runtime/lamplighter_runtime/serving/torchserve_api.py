@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 
-from lamplighter_runtime.torchserve_config import INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT
-from lamplighter_runtime.tracebacks import Raised
+from lamplighter_runtime.common.tracebacks import Raised
+from lamplighter_runtime.serving.torchserve_config import INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT
 
 READY = "READY"
 _RECEIVED = re.compile(r"^ts_inference_requests_total\{[^}]*\} ([0-9.eE+]+)$", re.MULTILINE)

@@ -10,8 +10,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from lamplighter_runtime import events
-from lamplighter_runtime.events import STACKS_SIGNAL
+from lamplighter_runtime.common import events
+from lamplighter_runtime.common.events import STACKS_SIGNAL
 
 PRINT_INTERVAL = 1.0  # seconds between two printed reports; the first and the last are printed in any case
 ALIVE_INTERVAL = 1.0  # seconds between two bare signs of life

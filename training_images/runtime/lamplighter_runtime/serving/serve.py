@@ -10,14 +10,16 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-from lamplighter_runtime import mar, memory, probes, processors, termination, torchserve_api, torchserve_config
-from lamplighter_runtime.child import StopRequest, exit_status, send
-from lamplighter_runtime.environment import CONFIGURATION_ERROR, ConfigurationError, number
-from lamplighter_runtime.readiness import Readiness, Verdict
-from lamplighter_runtime.stream import LineFilter
-from lamplighter_runtime.torchserve_api import Kind, Unavailable
-from lamplighter_runtime.tracebacks import TracebackFinder
-from lamplighter_runtime.warmup import WarmUp
+from lamplighter_runtime.archive import mar
+from lamplighter_runtime.common import memory, processors, termination
+from lamplighter_runtime.common.child import StopRequest, exit_status, send
+from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, ConfigurationError, number
+from lamplighter_runtime.common.stream import LineFilter
+from lamplighter_runtime.common.tracebacks import TracebackFinder
+from lamplighter_runtime.serving import probes, torchserve_api, torchserve_config
+from lamplighter_runtime.serving.readiness import Readiness, Verdict
+from lamplighter_runtime.serving.torchserve_api import Kind, Unavailable
+from lamplighter_runtime.serving.warmup import WarmUp
 
 PROGRAM = "lamplighter-serve"
 INVALID_ARCHIVE = 65

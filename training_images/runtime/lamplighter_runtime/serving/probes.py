@@ -6,7 +6,7 @@ import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from lamplighter_runtime.readiness import Readiness
+from lamplighter_runtime.serving.readiness import Readiness
 
 PORT = 8090
 

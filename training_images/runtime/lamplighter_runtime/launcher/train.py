@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lamplighter_runtime import dns, memory, resume, termination, torchrun
-from lamplighter_runtime.child import StopRequest, exit_status, signal_name
-from lamplighter_runtime.environment import CONFIGURATION_ERROR, ConfigurationError, number
-from lamplighter_runtime.failure import Cause
-from lamplighter_runtime.log import PROGRAM, say
-from lamplighter_runtime.supervisor import Supervisor
+from lamplighter_runtime.checkpoint import resume
+from lamplighter_runtime.common import memory, termination
+from lamplighter_runtime.common.child import StopRequest, exit_status, signal_name
+from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, ConfigurationError, number
+from lamplighter_runtime.launcher import dns, torchrun
+from lamplighter_runtime.launcher.failure import Cause
+from lamplighter_runtime.launcher.log import PROGRAM, say
+from lamplighter_runtime.launcher.supervisor import Supervisor
 
 MASTER_UNREACHABLE = 69  # EX_UNAVAILABLE of sysexits.h
 HANG = 75  # EX_TEMPFAIL of sysexits.h

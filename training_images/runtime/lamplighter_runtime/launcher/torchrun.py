@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from lamplighter_runtime.tracebacks import TracebackFinder
+from lamplighter_runtime.common.tracebacks import TracebackFinder
 
 ERROR_FILE_VARIABLE = "TORCHELASTIC_ERROR_FILE"
 TAIL_LINES = 20

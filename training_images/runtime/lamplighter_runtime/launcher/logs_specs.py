@@ -9,7 +9,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lamplighter_runtime import events, resume
+from lamplighter_runtime.checkpoint import resume
+from lamplighter_runtime.common import events
 
 NAME = "lamplighter"
 SCRATCH_VARIABLE = "LAMPLIGHTER_SCRATCH"

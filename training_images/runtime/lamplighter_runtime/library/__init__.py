@@ -1,0 +1,1 @@
+"""What `lamplighter_runtime.run` does inside the user's training process."""

@@ -1,0 +1,1 @@
+"""What runs around TorchServe: its configuration, its readiness, and how it drains."""
