@@ -8,7 +8,7 @@ from tests.serving.conftest import Start
 from tests.serving.container import Container, fetch, until
 from tests.serving.handlers import BROKEN, ECHO
 
-SIGNED = Path(__file__).parents[1] / "unit" / "runtime" / "model-signing-1.1.1"
+SIGNED = Path(__file__).parents[1] / "unit" / "runtime" / "archive" / "model-signing-1.1.1"
 
 
 def reason(served: Container) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-RUNTIME = Path(__file__).parents[3] / "training_images" / "runtime"
+RUNTIME = Path(__file__).parents[4] / "training_images" / "runtime"
 # Runs the script in a child, as torchrun does, and tells of its failure in torchrun's words.
 TORCHRUN = """
 import os, signal, subprocess, sys

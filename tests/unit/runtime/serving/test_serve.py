@@ -17,7 +17,7 @@ import pytest
 from lamplighter_runtime.archive import mar
 
 HERE = Path(__file__).parent
-RUNTIME = HERE.parents[2] / "training_images" / "runtime"
+RUNTIME = HERE.parents[3] / "training_images" / "runtime"
 # The ports are fixed in a pod; a test takes free ones.
 PROGRAM = """
 import os, sys
