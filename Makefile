@@ -37,7 +37,7 @@ lint: venv ## Ruff, mypy strict, import contracts.
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
-	PYTHONPATH=operator $(RUN)/lint-imports --no-cache
+	PYTHONPATH=operator:training_images/runtime $(RUN)/lint-imports --no-cache
 
 .PHONY: format
 format: venv ## Let ruff format the code and mend what it can.

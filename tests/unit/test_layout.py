@@ -81,7 +81,7 @@ def test_make_test_runs_lint_and_all_kinds_of_tests() -> None:
 
 def test_dependencies_point_one_way() -> None:
     lint = Path(sys.executable).parent / "lint-imports"
-    environment = _environment() | {"PYTHONPATH": str(ROOT / "operator")}
+    environment = _environment() | {"PYTHONPATH": f"{ROOT / 'operator'}:{ROOT / 'training_images' / 'runtime'}"}
     done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
