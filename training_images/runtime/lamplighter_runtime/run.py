@@ -15,8 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, SupportsFloat
 
-from lamplighter_runtime.checkpoint import checkpoints
-from lamplighter_runtime.checkpoint import resume as choice
+from lamplighter_runtime.checkpoint import folders, selection
 from lamplighter_runtime.common.metrics_text import NAME, merged
 from lamplighter_runtime.library import agreement
 from lamplighter_runtime.library.agreement import CheckpointError
@@ -147,13 +146,13 @@ def checkpoint(step: int) -> Iterator[Path]:
     run.events.alive()
     with agreement.all_or_none(f"the checkpoint of step {step}"):
         if first:
-            checkpoints.prepare(directory, step)
+            folders.prepare(directory, step)
     with agreement.all_or_none(f"the checkpoint of step {step}"):
-        yield checkpoints.temporary(directory, step)
+        yield folders.temporary(directory, step)
     with agreement.all_or_none(f"the checkpoint of step {step}"):
         if first:
-            checkpoints.commit(directory, step)
-            checkpoints.prune(directory, int(os.environ.get("LAMPLIGHTER_CHECKPOINT_KEEP") or KEEP))
+            folders.commit(directory, step)
+            folders.prune(directory, int(os.environ.get("LAMPLIGHTER_CHECKPOINT_KEEP") or KEEP))
     run.saved = time.monotonic()
     run.events.committed(step)
 
@@ -223,14 +222,14 @@ def resume() -> Path | None:
 
 
 def _chosen() -> Path | None:
-    if choice.RESUME_VARIABLE in os.environ:
-        named = os.environ[choice.RESUME_VARIABLE]
+    if selection.RESUME_VARIABLE in os.environ:
+        named = os.environ[selection.RESUME_VARIABLE]
         return Path(named) if named else None
 
     def say(sentence: str) -> None:
         print(f"lamplighter: {sentence}", file=sys.stderr, flush=True)
 
-    folder = choice.choose(_directory(), say)
+    folder = selection.choose(_directory(), say)
     if folder is not None:
         say(f"resuming from {folder}; remove it to begin anew")
     return folder
@@ -239,8 +238,8 @@ def _chosen() -> Path | None:
 def resume_step() -> int:
     """Return the step of the checkpoint to go on from, 0 for a fresh start; all ranks must call it."""
     folder = resume()
-    return 0 if folder is None else checkpoints.step_of(folder) or 0
+    return 0 if folder is None else folders.step_of(folder) or 0
 
 
 def _directory() -> Path:
-    return Path(os.environ.get(choice.DIRECTORY_VARIABLE) or "checkpoints")
+    return Path(os.environ.get(selection.DIRECTORY_VARIABLE) or "checkpoints")

@@ -17,7 +17,7 @@ def required(environ: Mapping[str, str], name: str) -> str:
     return value
 
 
-def number(environ: Mapping[str, str], name: str, default: int, minimum: int = 0) -> int:
+def integer(environ: Mapping[str, str], name: str, default: int, minimum: int = 0) -> int:
     """Return the variable as a whole number of at least `minimum`, or `default` where it is unset or empty."""
     text = environ.get(name, "")
     if not text:

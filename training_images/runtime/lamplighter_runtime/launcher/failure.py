@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lamplighter_runtime.common.child import signal_name
+from lamplighter_runtime.common.signals import signal_name
 from lamplighter_runtime.common.tracebacks import TracebackFinder
 from lamplighter_runtime.launcher import torchrun
 

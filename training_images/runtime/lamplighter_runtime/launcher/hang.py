@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from lamplighter_runtime.common.events import STACKS_SIGNAL
+from lamplighter_runtime.common.event_socket import STACKS_SIGNAL
 from lamplighter_runtime.launcher import processes
 from lamplighter_runtime.launcher.progress import Progress, RankState
 

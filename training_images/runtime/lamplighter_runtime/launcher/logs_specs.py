@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lamplighter_runtime.checkpoint import resume
-from lamplighter_runtime.common import events
+from lamplighter_runtime.checkpoint import selection
+from lamplighter_runtime.common import event_socket
 
 NAME = "lamplighter"
 SCRATCH_VARIABLE = "LAMPLIGHTER_SCRATCH"
@@ -21,7 +21,7 @@ class PipedLogs:
 
     def __init__(self, *_: object, **__: object) -> None:
         """Find the launcher by the environment that it set."""
-        self._launcher = events.Sender(os.environ[events.PATH_VARIABLE])
+        self._launcher = event_socket.Sender(os.environ[event_socket.PATH_VARIABLE])
         self._scratch = Path(os.environ[SCRATCH_VARIABLE])
         self._open: list[int] = []
 
@@ -36,7 +36,7 @@ class PipedLogs:
         ranks = sorted(int(environ["RANK"]) for environ in envs.values())
         self._launcher.send({"event": "start", "ranks": ranks}, wait=10)
         stdouts, stderrs, errors = {}, {}, {}
-        chosen = resume.variables(os.environ) if os.environ.get("LAMPLIGHTER_ELASTIC") == "1" else {}
+        chosen = selection.variables(os.environ) if os.environ.get("LAMPLIGHTER_ELASTIC") == "1" else {}
         for local_rank, environ in envs.items():
             # An elastic group that forms anew goes on from what it has saved meanwhile.
             environ.update(chosen)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lamplighter_runtime.common import metrics_text
-from lamplighter_runtime.common.events import Event
+from lamplighter_runtime.common.event_socket import Event
 
 WINDOW = 60.0  # seconds that speeds are taken over
 RESOLUTION = 0.5  # seconds between two points of the window
@@ -19,7 +19,7 @@ class RankState:
     """What one rank said last."""
 
     seen: float = 0.0  # time.monotonic() of its last sign of life; 0 before the first
-    stacks: bool = False  # whether it dumps its stacks on events.STACKS_SIGNAL
+    stacks: bool = False  # whether it dumps its stacks on event_socket.STACKS_SIGNAL
     step: int | None = None
     total: int | None = None
     checkpoint: int | None = None

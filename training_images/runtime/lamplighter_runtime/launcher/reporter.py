@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lamplighter_runtime.common.environment import number
+from lamplighter_runtime.common.environment import integer
 
 TIMEOUT = 5.0  # seconds of one request
 LAST_TIMEOUT = 2.0  # seconds of the request that is made when the training has ended
@@ -29,10 +29,10 @@ class Reporter(threading.Thread):
         super().__init__(daemon=True, name="reporter")
         self._url = environ.get("LAMPLIGHTER_PROGRESS_URL", "")
         self._token_file = environ.get("LAMPLIGHTER_PROGRESS_TOKEN_FILE", "")
-        self._interval = float(number(environ, "LAMPLIGHTER_PROGRESS_INTERVAL_S", 10, minimum=1))
+        self._interval = float(integer(environ, "LAMPLIGHTER_PROGRESS_INTERVAL_S", 10, minimum=1))
         self._head = {
-            "run": number(environ, "LAMPLIGHTER_RUN", 1),
-            "attempt": number(environ, "LAMPLIGHTER_ATTEMPT", 1),
+            "run": integer(environ, "LAMPLIGHTER_RUN", 1),
+            "attempt": integer(environ, "LAMPLIGHTER_ATTEMPT", 1),
         }
         self._latest, self._say = latest, say
         self._sequence = time.time_ns()

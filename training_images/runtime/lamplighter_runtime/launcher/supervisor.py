@@ -10,10 +10,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lamplighter_runtime.common import events
-from lamplighter_runtime.common.child import StopRequest, send
-from lamplighter_runtime.common.environment import number
-from lamplighter_runtime.common.events import Event
+from lamplighter_runtime.common import event_socket
+from lamplighter_runtime.common.environment import integer
+from lamplighter_runtime.common.event_socket import Event
+from lamplighter_runtime.common.signals import StopRequest
 from lamplighter_runtime.common.stream import Sink, Tee
 from lamplighter_runtime.launcher import failure, logs_specs, processes, torchrun
 from lamplighter_runtime.launcher.hang import Watchdog
@@ -38,8 +38,8 @@ class Supervisor:
         self.hang: Watchdog | None = None
         self._environ, self._stop = environ, stop
         self._scratch = scratch
-        self._grace = number(environ, "LAMPLIGHTER_GRACE_S", 0)
-        self._hang_timeout = number(environ, "LAMPLIGHTER_HANG_TIMEOUT_S", 0)
+        self._grace = integer(environ, "LAMPLIGHTER_GRACE_S", 0)
+        self._hang_timeout = integer(environ, "LAMPLIGHTER_HANG_TIMEOUT_S", 0)
         self._reads_metrics = environ.get("LAMPLIGHTER_METRICS_FROM_OUTPUT") == "1"
         self._elastic = environ.get("LAMPLIGHTER_ELASTIC") == "1"
         self._out, self._err = Sink(sys.stdout.buffer), Sink(sys.stderr.buffer)
@@ -78,20 +78,20 @@ class Supervisor:
         if self._reporter.wanted:
             self._reporter.close()
 
-    def _receiver(self) -> events.Receiver | None:
+    def _receiver(self) -> event_socket.Receiver | None:
         try:
-            receiver = events.Receiver(self._scratch / "events", self._take)
+            receiver = event_socket.Receiver(self._scratch / "events", self._take)
         except OSError as error:
             say(f"no socket for the ranks' reports: {error}; the training goes on without")
             return None
         receiver.start()
         return receiver
 
-    def _environment(self, receiver: events.Receiver | None) -> dict[str, str]:
+    def _environment(self, receiver: event_socket.Receiver | None) -> dict[str, str]:
         ours = {torchrun.ERROR_FILE_VARIABLE: str(self._scratch / "error.json")}
         if receiver is not None:
             ours |= {
-                events.PATH_VARIABLE: str(self._scratch / "events"),
+                event_socket.PATH_VARIABLE: str(self._scratch / "events"),
                 logs_specs.SCRATCH_VARIABLE: str(self._scratch),
             }
         return {**self._environ, **ours}
@@ -170,7 +170,7 @@ class Supervisor:
         if self._stopping.acquire(blocking=False):
             if number is not None:
                 with contextlib.suppress(OSError):
-                    (self._scratch / f"events{events.STOP_SUFFIX}").touch()
+                    (self._scratch / f"events{event_socket.STOP_SUFFIX}").touch()
             threading.Thread(target=self._end, args=(number,), daemon=True, name="stop").start()
 
     def _end(self, number: signal.Signals | None) -> None:
@@ -183,7 +183,7 @@ class Supervisor:
         told: set[int] = set()
         ranks = processes.ranks(self._process.pid)
         if not ranks and number is not None:
-            send(self._process, number)
+            self._process.send_signal(number)
             return
         if self._elastic:
             # The others form anew as soon as the ranks end: this node must not be counted in.
@@ -205,11 +205,11 @@ class Supervisor:
                 processes.send(self._process.pid, signal.SIGKILL)
                 return
             if gone is not None and now - gone > FAREWELL:
-                send(self._process, signal.SIGTERM)
+                self._process.send_signal(signal.SIGTERM)
                 return
             time.sleep(0.1)
 
-    def _finish(self, receiver: events.Receiver | None) -> None:
+    def _finish(self, receiver: event_socket.Receiver | None) -> None:
         if receiver is not None:
             receiver.close()
         if self.hang is not None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lamplighter_runtime.checkpoint import resume
+from lamplighter_runtime.checkpoint import selection
 from lamplighter_runtime.common import memory, termination
-from lamplighter_runtime.common.child import StopRequest, exit_status, signal_name
-from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, ConfigurationError, number
+from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, ConfigurationError, integer
+from lamplighter_runtime.common.signals import StopRequest, exit_status, signal_name
 from lamplighter_runtime.launcher import dns, torchrun
 from lamplighter_runtime.launcher.failure import Cause
 from lamplighter_runtime.launcher.log import PROGRAM, say
@@ -40,7 +40,7 @@ class Ending:
 def run(arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest) -> int:
     """Train: wait for the others, choose the checkpoint, run torchrun, tell how it ended; return the exit code."""
     place = torchrun.meeting(environ)
-    timeout = number(environ, "LAMPLIGHTER_RENDEZVOUS_TIMEOUT_S", 3600, minimum=1)
+    timeout = integer(environ, "LAMPLIGHTER_RENDEZVOUS_TIMEOUT_S", 3600, minimum=1)
     ending = None if place is None else _wait_for(place, environ, timeout, stop)
     facts: dict[str, Any] = {}
     if ending is None:
@@ -56,7 +56,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest)
 
 def _wait_for(place: torchrun.Meeting, environ: Mapping[str, str], timeout: int, stop: StopRequest) -> Ending | None:
     """Wait for the first pod: for its name, and for its store where torchrun itself would wait a minute only."""
-    dns_timeout = number(environ, "LAMPLIGHTER_DNS_TIMEOUT_S", 600)
+    dns_timeout = integer(environ, "LAMPLIGHTER_DNS_TIMEOUT_S", 600)
     sentence = f"the master's name {place.host} did not resolve within {dns_timeout} s: check the cluster's DNS"
     met = dns.wait_for_name(place.host, dns_timeout, stop, say)
     if met and place.elastic and not place.first:
@@ -70,8 +70,8 @@ def _wait_for(place: torchrun.Meeting, environ: Mapping[str, str], timeout: int,
 
 
 def _resume(environ: Mapping[str, str]) -> dict[str, str]:
-    chosen = resume.variables(environ, say)
-    if folder := chosen.get(resume.RESUME_VARIABLE):
+    chosen = selection.variables(environ, say)
+    if folder := chosen.get(selection.RESUME_VARIABLE):
         say(f"resuming from {folder}")
     return chosen
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from lamplighter_runtime.common import events
-from lamplighter_runtime.common.events import STACKS_SIGNAL
+from lamplighter_runtime.common import event_socket
+from lamplighter_runtime.common.event_socket import STACKS_SIGNAL
 
 PRINT_INTERVAL = 1.0  # seconds between two printed reports; the first and the last are printed in any case
 ALIVE_INTERVAL = 1.0  # seconds between two bare signs of life
@@ -22,12 +22,12 @@ class RankEvents:
 
     def __init__(self) -> None:
         """Connect to the launcher if there is one."""
-        path = os.environ.get(events.PATH_VARIABLE)
-        self._sender = events.Sender(path) if path else None
+        path = os.environ.get(event_socket.PATH_VARIABLE)
+        self._sender = event_socket.Sender(path) if path else None
         self._rank = int(os.environ.get("RANK", "0"))
         self._stacks = _dump_stacks_on_signal() if self._sender else False
         self._alive = 0.0
-        self._report: events.Event | None = None  # the one that found no room
+        self._report: event_socket.Event | None = None  # the one that found no room
         atexit.register(self._flush)
 
     def alive(self) -> None:
@@ -41,7 +41,7 @@ class RankEvents:
         if self._sender is None:
             self._print(step, total, metrics)
             return
-        facts: events.Event = {
+        facts: event_socket.Event = {
             "step": step,
             "total": total,
             "samples": samples,
@@ -73,7 +73,7 @@ class RankEvents:
 
         torchrun sends the same signal to ranks that it is about to start anew, or whose neighbour has failed.
         """
-        return self._sender is None or Path(self._sender.path + events.STOP_SUFFIX).exists()
+        return self._sender is None or Path(self._sender.path + event_socket.STOP_SUFFIX).exists()
 
     def _send(self, event: str, wait: float = 0.0, **facts: object) -> bool:
         if self._sender is None:

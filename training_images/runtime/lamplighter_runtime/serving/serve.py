@@ -12,8 +12,8 @@ from pathlib import Path
 
 from lamplighter_runtime.archive import mar
 from lamplighter_runtime.common import memory, processors, termination
-from lamplighter_runtime.common.child import StopRequest, exit_status, send
-from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, ConfigurationError, number
+from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, ConfigurationError, integer
+from lamplighter_runtime.common.signals import StopRequest, exit_status
 from lamplighter_runtime.common.stream import LineFilter
 from lamplighter_runtime.common.tracebacks import TracebackFinder
 from lamplighter_runtime.serving import probes, torchserve_api, torchserve_config
@@ -53,7 +53,7 @@ class Server:
         self._answered = 0
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._oom_kills = memory.oom_kills()
-        start_timeout = number(environ, "LAMPLIGHTER_START_TIMEOUT_S", 120, minimum=1)
+        start_timeout = integer(environ, "LAMPLIGHTER_START_TIMEOUT_S", 120, minimum=1)
         warmup = settings.warmup if self._example is not None else 0
         self.readiness = Readiness(settings.workers, warmup, start_timeout, SILENCE_TIMEOUT)
         at_a_time = min(settings.workers * settings.batch_size, settings.job_queue_size)
@@ -138,7 +138,7 @@ def drain(server: Server, process: "subprocess.Popen[bytes]", delay: float, dead
 def run(environ: Mapping[str, str], stop: StopRequest, scratch: Path) -> int:
     """Serve until a stop signal (returns 0), or until TorchServe or the model's workers fail for good."""
     settings = torchserve_config.settings(environ, processors.usable(), memory.limit())
-    delay = number(environ, "LAMPLIGHTER_DRAIN_DELAY_S", 5)
+    delay = integer(environ, "LAMPLIGHTER_DRAIN_DELAY_S", 5)
     try:
         server = Server(settings, environ)
     except mar.InvalidArchiveError as error:
@@ -178,11 +178,11 @@ def watch(server: Server, process: "subprocess.Popen[bytes]", stop: StopRequest)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    send(process, signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
     try:
         process.wait(timeout=10)
     except subprocess.TimeoutExpired:
-        send(process, signal.SIGKILL)
+        process.send_signal(signal.SIGKILL)
         process.wait()
 
 

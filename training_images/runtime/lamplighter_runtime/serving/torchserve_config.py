@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamplighter_runtime.common.environment import ConfigurationError, number, required
+from lamplighter_runtime.common.environment import ConfigurationError, integer, required
 
 INFERENCE_PORT = 8080
 MANAGEMENT_PORT = 8081
@@ -81,15 +81,15 @@ def settings(environ: Mapping[str, str], processors: int = 1, memory: int | None
     return Settings(
         model=required(environ, "LAMPLIGHTER_MODEL_NAME"),
         store=Path(required(environ, "LAMPLIGHTER_MODEL_STORE")),
-        workers=number(environ, "LAMPLIGHTER_WORKERS", 1, minimum=1),
-        warmup=number(environ, "LAMPLIGHTER_WARMUP", 1),
-        processors=min(processors, number(environ, "LAMPLIGHTER_PROCESSORS", processors, minimum=1)),
-        gpus=number(environ, "LAMPLIGHTER_GPUS", 0),
+        workers=integer(environ, "LAMPLIGHTER_WORKERS", 1, minimum=1),
+        warmup=integer(environ, "LAMPLIGHTER_WARMUP", 1),
+        processors=min(processors, integer(environ, "LAMPLIGHTER_PROCESSORS", processors, minimum=1)),
+        gpus=integer(environ, "LAMPLIGHTER_GPUS", 0),
         memory=memory,
-        batch_size=number(environ, "LAMPLIGHTER_BATCH_SIZE", 1, minimum=1),
-        max_batch_delay_ms=number(environ, "LAMPLIGHTER_MAX_BATCH_DELAY_MS", 50),
-        job_queue_size=number(environ, "LAMPLIGHTER_JOB_QUEUE_SIZE", 100, minimum=1),
-        response_timeout_s=number(environ, "LAMPLIGHTER_RESPONSE_TIMEOUT_S", 60, minimum=1),
+        batch_size=integer(environ, "LAMPLIGHTER_BATCH_SIZE", 1, minimum=1),
+        max_batch_delay_ms=integer(environ, "LAMPLIGHTER_MAX_BATCH_DELAY_MS", 50),
+        job_queue_size=integer(environ, "LAMPLIGHTER_JOB_QUEUE_SIZE", 100, minimum=1),
+        response_timeout_s=integer(environ, "LAMPLIGHTER_RESPONSE_TIMEOUT_S", 60, minimum=1),
         extra=extra_lines(environ.get("LAMPLIGHTER_TORCHSERVE_CONFIG", "")),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from lamplighter_runtime.checkpoint import checkpoints
+from lamplighter_runtime.checkpoint import folders
 
 DIRECTORY_VARIABLE = "LAMPLIGHTER_CHECKPOINT_DIR"
 RESUME_VARIABLE = "LAMPLIGHTER_RESUME_DIR"
@@ -27,7 +27,7 @@ def variables(environ: Mapping[str, str], say: Callable[[str], None] = _silent) 
     if not directory:
         return {}
     folder = choose(Path(directory), say)
-    step = checkpoints.step_of(folder) if folder is not None else None
+    step = folders.step_of(folder) if folder is not None else None
     return {RESUME_VARIABLE: str(folder or ""), STEP_VARIABLE: str(step or 0)}
 
 
@@ -40,10 +40,10 @@ def choose(directory: Path, say: Callable[[str], None] = _silent) -> Path | None
     own = newest([directory], say)
     if own is not None:
         return own
-    attempt = checkpoints.attempt_of(directory)
+    attempt = folders.attempt_of(directory)
     earlier = [
         path
-        for number, path in sorted(checkpoints.siblings(directory).items(), reverse=True)
+        for number, path in sorted(folders.siblings(directory).items(), reverse=True)
         if attempt is not None and number < attempt
     ]
     if not earlier:
@@ -61,8 +61,8 @@ def choose(directory: Path, say: Callable[[str], None] = _silent) -> Path | None
 def newest(directories: list[Path], say: Callable[[str], None] = _silent) -> Path | None:
     """Return the newest complete checkpoint; directories in the order of preference."""
     for directory in directories:
-        for folder in checkpoints.found(directory):
-            reason = checkpoints.problem(folder)
+        for folder in folders.found(directory):
+            reason = folders.problem(folder)
             if reason is None:
                 return folder
             say(f"checkpoint {directory.name}/{folder.name} is not used: {reason}")

@@ -5,18 +5,18 @@ import socket
 import threading
 from pathlib import Path
 
-from lamplighter_runtime.common import events
+from lamplighter_runtime.common import event_socket
 
 
 class Launcher:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "events"
-        self.got: list[tuple[events.Event, list[int]]] = []
+        self.got: list[tuple[event_socket.Event, list[int]]] = []
         self.more = threading.Condition()
-        self.receiver = events.Receiver(self.path, self._take)
+        self.receiver = event_socket.Receiver(self.path, self._take)
         self.receiver.start()
 
-    def _take(self, event: events.Event, files: list[int]) -> None:
+    def _take(self, event: event_socket.Event, files: list[int]) -> None:
         if "ranks" in event:
             raise ValueError("malformed")
         with self.more:
@@ -30,7 +30,7 @@ class Launcher:
 
 def test_events_arrive_in_order_and_with_their_files(tmp_path: Path):
     launcher = Launcher(tmp_path)
-    sender = events.Sender(str(launcher.path))
+    sender = event_socket.Sender(str(launcher.path))
     reading, writing = os.pipe()
     assert sender.send({"event": "alive", "rank": 3})
     sender.send_files({"event": "stream", "rank": 3}, [reading])
@@ -51,15 +51,15 @@ def test_what_is_malformed_is_passed_over(tmp_path: Path):
         raw.connect(str(launcher.path))
         for data in (b"{", b"[1]", b"\xff", b'{"ranks": 1}'):
             raw.send(data)
-    events.Sender(str(launcher.path)).send({"event": "alive"})
+    event_socket.Sender(str(launcher.path)).send({"event": "alive"})
     launcher.wait_for(1)
     assert [event["event"] for event, _ in launcher.got] == ["alive"]
     launcher.receiver.close()
 
 
 def test_a_launcher_that_does_not_listen_holds_nobody_up(tmp_path: Path):
-    listener = events.Receiver(tmp_path / "events", lambda *_: None)  # never started
-    sender = events.Sender(str(tmp_path / "events"))
+    listener = event_socket.Receiver(tmp_path / "events", lambda *_: None)  # never started
+    sender = event_socket.Sender(str(tmp_path / "events"))
     sent = [sender.send({"event": "alive"}) for _ in range(5000)]
     assert sent[0]
     assert not sent[-1]
@@ -67,5 +67,5 @@ def test_a_launcher_that_does_not_listen_holds_nobody_up(tmp_path: Path):
 
 
 def test_without_a_launcher_sending_fails_quietly(tmp_path: Path):
-    assert not events.Sender(str(tmp_path / "nobody")).send({"event": "alive"})
-    assert not events.Sender(str(tmp_path / ("x" * 200))).send({"event": "alive"})
+    assert not event_socket.Sender(str(tmp_path / "nobody")).send({"event": "alive"})
+    assert not event_socket.Sender(str(tmp_path / ("x" * 200))).send({"event": "alive"})

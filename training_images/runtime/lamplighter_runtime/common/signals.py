@@ -1,8 +1,6 @@
 """Running one child process in the foreground and passing the pod's stop signals on to it."""
 
-import os
 import signal
-import subprocess
 from collections.abc import Callable
 from types import FrameType
 
@@ -41,12 +39,6 @@ class StopRequest:
 def exit_status(code: int) -> int:
     """Return the shell's number for a Popen return code: 128 + n for a child that signal n ended."""
     return 128 - code if code < 0 else code
-
-
-def send(process: "subprocess.Popen[bytes]", number: int) -> None:
-    """Send a signal to a child that may be gone already."""
-    if process.poll() is None:
-        os.kill(process.pid, number)
 
 
 def signal_name(number: int) -> str:
