@@ -1,19 +1,15 @@
-"""Checkpoints as folders: how they appear, what makes one complete, which ones are kept.
+"""Checkpoints as folders: their names, how a complete one appears, which ones are kept.
 
-`attempt-<k>/step-<12 digits>/` appears by the rename of a hidden folder, with a manifest of the size and SHA-256 of
-every file. A folder without a manifest was made by a script without this library; it counts when it is not empty.
+A checkpoint is written into a hidden folder, which is then renamed to `attempt-<k>/step-<12 digits>/`.
 """
 
-import hashlib
-import json
 import os
 import re
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-MANIFEST = "manifest.json"
-HASHERS = 8  # files read at the same time; hashing releases the interpreter
+from lamplighter_runtime.checkpoint import manifest
+
 _STEP = re.compile(r"step-(\d+)")
 _ATTEMPT = re.compile(r"attempt-(\d+)")
 
@@ -51,15 +47,7 @@ def prepare(directory: Path, step: int) -> Path:
 def commit(directory: Path, step: int) -> Path:
     """Make what was written the checkpoint of the step: flushed to the disk, then visible at once."""
     folder, target = temporary(directory, step), final(directory, step)
-    files = _files(folder)
-    if MANIFEST in files:
-        raise ValueError(f"a file of a checkpoint cannot be called {MANIFEST}")
-    with ThreadPoolExecutor(HASHERS) as pool:
-        described = dict(zip(files, pool.map(_flushed, files.values()), strict=True))
-    with (folder / MANIFEST).open("w", encoding="utf-8") as file:
-        json.dump({"step": step, "files": described}, file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
+    manifest.write(folder, step)
     for inner in [path for path in folder.rglob("*") if path.is_dir()] + [folder]:
         _flush_folder(inner)
     if target.exists():  # damaged, or the group went back behind it
@@ -71,41 +59,7 @@ def commit(directory: Path, step: int) -> Path:
 
 def problem(folder: Path) -> str | None:
     """Return why a checkpoint cannot be used, None when it is complete; reads every byte of it."""
-    try:
-        text = (folder / MANIFEST).read_bytes()
-    except FileNotFoundError:
-        try:
-            return None if any(folder.iterdir()) else "it is empty"
-        except OSError as error:
-            return f"it cannot be read: {error.strerror}"
-    except OSError as error:
-        return f"{MANIFEST} cannot be read: {error.strerror}"
-    return _difference(folder, text)
-
-
-def _difference(folder: Path, text: bytes) -> str | None:
-    try:
-        document = json.loads(text)
-        expected = {name: (int(entry["size"]), str(entry["sha256"])) for name, entry in document["files"].items()}
-        step = int(document["step"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return f"{MANIFEST} is damaged"
-    if step != step_of(folder):
-        return f"{MANIFEST} is of step {step}"
-    # Sizes first: most damage shows there, at no cost.
-    for name, (size, _) in expected.items():
-        try:
-            found = (folder / name).stat().st_size
-        except OSError:
-            return f"{name} is missing"
-        if found != size:
-            return f"{name} has {found} bytes, not {size}"
-    with ThreadPoolExecutor(HASHERS) as pool:
-        digests = pool.map(lambda name: _digest(folder / name), expected)
-        for (name, (_, sha256)), digest in zip(expected.items(), digests, strict=True):
-            if digest != sha256:
-                return f"the bytes of {name} are not the ones that were written"
-    return None
+    return manifest.problem(folder, step_of(folder))
 
 
 def found(directory: Path) -> list[Path]:
@@ -141,7 +95,7 @@ def prune(directory: Path, keep: int) -> None:
         return
     newest_first = [folder for attempt in sorted(attempts, reverse=True) for folder in found(attempts[attempt])]
     for folder in newest_first[max(1, keep) :]:
-        if (folder / MANIFEST).exists():
+        if (folder / manifest.NAME).exists():
             remove(folder)
     for attempt, path in attempts.items():
         if attempt < own:
@@ -159,24 +113,6 @@ def remove(folder: Path) -> None:
 def _remove_unfinished(directory: Path) -> None:
     for leftover in [*directory.glob(".step-*.writing"), *directory.glob(".step-*.removing")]:
         shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        return f"unreadable: {error.strerror}"
-
-
-def _flushed(path: Path) -> dict[str, int | str]:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        return {"size": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _flush_folder(folder: Path) -> None:
