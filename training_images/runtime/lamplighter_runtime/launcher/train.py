@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lamplighter_runtime.checkpoint import selection
-from lamplighter_runtime.common import memory, termination
+from lamplighter_runtime.common import cgroup, termination
 from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, ConfigurationError, integer
 from lamplighter_runtime.common.signals import StopRequest, exit_status, signal_name
 from lamplighter_runtime.launcher import dns, torchrun
@@ -79,12 +79,12 @@ def _resume(environ: Mapping[str, str]) -> dict[str, str]:
 def _train(
     arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest
 ) -> tuple[Ending | None, dict[str, Any]]:
-    kills_before = memory.oom_kills()
+    kills_before = cgroup.oom_kills()
     with tempfile.TemporaryDirectory(prefix="lamplighter-") as scratch:
         supervisor = Supervisor(environ, Path(scratch), stop)
         code = supervisor.run(arguments)
         recorded = torchrun.recorded_error(Path(scratch) / "error.json")
-        ending = _ending(code, supervisor, stop, recorded, memory.oom_kills() > kills_before)
+        ending = _ending(code, supervisor, stop, recorded, cgroup.oom_kills() > kills_before)
         supervisor.report_end()
     return ending, supervisor.progress.facts()
 

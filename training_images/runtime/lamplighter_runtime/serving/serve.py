@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lamplighter_runtime.archive import mar
-from lamplighter_runtime.common import memory, processors, termination
+from lamplighter_runtime.common import cgroup, termination
 from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, ConfigurationError, integer
 from lamplighter_runtime.common.signals import StopRequest, exit_status
 from lamplighter_runtime.common.stream import LineFilter
@@ -52,7 +52,7 @@ class Server:
         self._finders: dict[str, TracebackFinder] = {}
         self._answered = 0
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
-        self._oom_kills = memory.oom_kills()
+        self._oom_kills = cgroup.oom_kills()
         start_timeout = integer(environ, "LAMPLIGHTER_START_TIMEOUT_S", 120, minimum=1)
         warmup = settings.warmup if self._example is not None else 0
         self.readiness = Readiness(settings.workers, warmup, start_timeout, SILENCE_TIMEOUT)
@@ -100,7 +100,7 @@ class Server:
             state = torchserve_api.model_state(self._settings.model)
         except Unavailable:
             return  # starting, or stuck: the time since the last answer tells
-        kills = memory.oom_kills()
+        kills = cgroup.oom_kills()
         self.readiness.workers_seen(state.ready, time.monotonic(), out_of_memory=kills > self._oom_kills)
         self._oom_kills = kills
         self._warmup.go_on()
@@ -137,7 +137,7 @@ def drain(server: Server, process: "subprocess.Popen[bytes]", delay: float, dead
 
 def run(environ: Mapping[str, str], stop: StopRequest, scratch: Path) -> int:
     """Serve until a stop signal (returns 0), or until TorchServe or the model's workers fail for good."""
-    settings = torchserve_config.settings(environ, processors.usable(), memory.limit())
+    settings = torchserve_config.settings(environ, cgroup.usable_processors(), cgroup.memory_limit())
     delay = integer(environ, "LAMPLIGHTER_DRAIN_DELAY_S", 5)
     try:
         server = Server(settings, environ)

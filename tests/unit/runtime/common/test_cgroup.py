@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lamplighter_runtime.common import memory, processors
+from lamplighter_runtime.common import cgroup
 
 
 def write(root: Path, path: str, content: str) -> None:
@@ -34,7 +34,7 @@ def test_processors_follow_the_containers_limit(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
     for path, content in files.items():
         write(tmp_path, path, content)
-    assert processors.usable(tmp_path) == expected
+    assert cgroup.usable_processors(tmp_path) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_processors_follow_the_containers_limit(
 )
 def test_kills_for_memory_are_counted_in_both_kinds_of_cgroup(tmp_path: Path, path: str, content: str, kills: int):
     write(tmp_path, path, content)
-    assert memory.oom_kills(tmp_path) == kills
+    assert cgroup.oom_kills(tmp_path) == kills
 
 
 @pytest.mark.parametrize(
@@ -62,4 +62,4 @@ def test_kills_for_memory_are_counted_in_both_kinds_of_cgroup(tmp_path: Path, pa
 )
 def test_the_memory_limit_is_read_from_both_kinds_of_cgroup(tmp_path: Path, path: str, content: str, limit: int | None):
     write(tmp_path, path, content)
-    assert memory.limit(tmp_path) == limit
+    assert cgroup.memory_limit(tmp_path) == limit
