@@ -21,8 +21,9 @@ RUNTIME = HERE.parents[3] / "training_images" / "runtime"
 # The ports are fixed in a pod; a test takes free ones.
 PROGRAM = """
 import os, sys
-from lamplighter_runtime.serving import probes, serve, torchserve_api as api
-api.INFERENCE_PORT, api.MANAGEMENT_PORT, api.METRICS_PORT = map(int, os.environ["FAKE_PORTS"].split(","))
+from lamplighter_runtime.serving import probes, serve, torchserve_api
+for name, port in zip(("INFERENCE_PORT", "MANAGEMENT_PORT", "METRICS_PORT"), os.environ["FAKE_PORTS"].split(",")):
+    setattr(torchserve_api, name, int(port))
 probes.serve.__defaults__ = (int(os.environ["PROBE_PORT"]),)
 sys.exit(serve.main())
 """

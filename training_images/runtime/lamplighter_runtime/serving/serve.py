@@ -16,9 +16,10 @@ from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, Configur
 from lamplighter_runtime.common.signals import StopRequest, exit_status
 from lamplighter_runtime.common.stream import LineFilter
 from lamplighter_runtime.common.tracebacks import TracebackFinder
-from lamplighter_runtime.serving import probes, torchserve_api, torchserve_config
+from lamplighter_runtime.serving import probes, torchserve_api, torchserve_config, torchserve_log
 from lamplighter_runtime.serving.readiness import Readiness, Verdict
-from lamplighter_runtime.serving.torchserve_api import Kind, Unavailable
+from lamplighter_runtime.serving.torchserve_api import Unavailable
+from lamplighter_runtime.serving.torchserve_log import Kind
 from lamplighter_runtime.serving.warmup import WarmUp
 
 PROGRAM = "lamplighter-serve"
@@ -76,7 +77,7 @@ class Server:
         return list(self._tail)
 
     def _read(self, line: str) -> bool:
-        parsed = torchserve_api.parse_log(line, self._settings.model)
+        parsed = torchserve_log.parse(line, self._settings.model)
         if parsed.kind is Kind.PREDICTION:
             self._answered += 1
         if parsed.kind is Kind.BATCH:
@@ -90,7 +91,7 @@ class Server:
             self.readiness.load_failed(parsed.worker, time.monotonic())
         elif parsed.kind is Kind.MODEL:
             finder = self._finders.setdefault(parsed.worker, TracebackFinder(keep=1))
-            if (raised := finder.feed(parsed.text)) and (error := torchserve_api.handler_error(raised)):
+            if (raised := finder.feed(parsed.text)) and (error := torchserve_log.handler_error(raised)):
                 self.readiness.handler_raised(parsed.worker, error, time.monotonic())
         return True
 

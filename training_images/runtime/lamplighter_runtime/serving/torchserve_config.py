@@ -1,4 +1,4 @@
-"""TorchServe 0.12: its settings and its command line. What it says while it runs is in torchserve_api.py."""
+"""TorchServe 0.12: its settings and its command line. What it answers while it runs is in torchserve_api.py."""
 
 import importlib.util
 import json
@@ -17,7 +17,7 @@ GRPC_PORT = 7070
 GRPC_MANAGEMENT_PORT = 7071
 _MIB = 1 << 20
 
-# What torchserve_api.py reads: the level shows failed loads, the patterns tell a handler's lines from the server's,
+# What torchserve_log.py reads: the level shows failed loads, the patterns tell a handler's lines from the server's,
 # and the thread's name tells of which worker a line is.
 LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
 <Configuration>
