@@ -6,13 +6,11 @@ in ./checkpoints. With several processes, call init_process_group before checkpo
 
 import atexit
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any, SupportsFloat
 
 from lamplighter_runtime.checkpoint import folders, selection
@@ -20,6 +18,7 @@ from lamplighter_runtime.common.metrics_text import NAME, merged
 from lamplighter_runtime.library import agreement
 from lamplighter_runtime.library.agreement import CheckpointError
 from lamplighter_runtime.library.rank_events import RankEvents
+from lamplighter_runtime.library.stop_signal import StopSignal, die
 
 __all__ = [
     "CheckpointError",
@@ -51,7 +50,8 @@ class _Run:
         self.metrics: dict[str, float] = {}
         self.saved = time.monotonic()
         self.due, self.stop = agreement.Question(), agreement.Question()
-        self.signalled = self.stopping = self.listening = False
+        self.stop_signal = StopSignal(lambda: self.events.pod_stops)
+        self.stopping = False
         self.chosen: tuple[Path | None] | None = None
         self.refused: set[str] = set()
 
@@ -175,39 +175,14 @@ def should_stop() -> bool:
     """
     run = _this()
     run.events.alive()
-    if not run.listening:
-        run.listening = True
-        _listen(run)
-    if not run.stopping and run.stop.ask(run.signalled):
+    run.stop_signal.listen()
+    if not run.stopping and run.stop.ask(run.stop_signal.received):
         run.stopping = True
         run.events.stopping()
         if os.environ.get("LAMPLIGHTER_ELASTIC") == "1" and not run.events.pod_stops:
             # Another pod leaves: torchrun shall start this rank again without it, and an exit with 0 would end it.
-            atexit.register(_die)
+            atexit.register(die)
     return run.stopping
-
-
-def _listen(run: _Run) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-
-    def take(number: int, frame: FrameType | None) -> None:
-        run.signalled = run.events.pod_stops
-        if callable(before):
-            before(number, frame)
-        elif not run.signalled:  # a neighbour has failed: nobody is left to agree with
-            _die()
-
-    try:
-        signal.signal(signal.SIGTERM, take)
-    except ValueError:
-        print("lamplighter: should_stop() was first called outside the main thread and sees no signal", file=sys.stderr)
-
-
-def _die() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def resume() -> Path | None:

@@ -70,7 +70,7 @@ def test_a_script_that_records_nothing_leaves_no_error_file(tmp_path: Path):
     ],
 )
 def test_the_echo_of_another_ranks_end_is_recognised(error: str, lost: bool):
-    assert torchrun.tells_of_lost_peer(error) is lost
+    assert torchrun.is_peer_loss(error) is lost
 
 
 STATIC = {"PET_NNODES": "2", "PET_MASTER_ADDR": "a-0.a.ns.svc", "PET_MASTER_PORT": "29500", "PET_NODE_RANK": "1"}
@@ -80,16 +80,16 @@ C10D = {"PET_NNODES": "1:2", "PET_RDZV_BACKEND": "c10d", "PET_RDZV_ENDPOINT": "a
 @pytest.mark.parametrize(
     ("environ", "meeting"),
     [
-        (STATIC, torchrun.Meeting("a-0.a.ns.svc", 29500, elastic=False, first=False)),
-        ({**C10D, "JOB_COMPLETION_INDEX": "0"}, torchrun.Meeting("a-0.a.ns.svc", 29400, elastic=True, first=True)),
-        ({**C10D, "JOB_COMPLETION_INDEX": "1"}, torchrun.Meeting("a-0.a.ns.svc", 29400, elastic=True, first=False)),
+        (STATIC, torchrun.Rendezvous("a-0.a.ns.svc", 29500, elastic=False, first=False)),
+        ({**C10D, "JOB_COMPLETION_INDEX": "0"}, torchrun.Rendezvous("a-0.a.ns.svc", 29400, elastic=True, first=True)),
+        ({**C10D, "JOB_COMPLETION_INDEX": "1"}, torchrun.Rendezvous("a-0.a.ns.svc", 29400, elastic=True, first=False)),
         ({**STATIC, "PET_NNODES": "1"}, None),
         ({"PET_STANDALONE": "1"}, None),
         ({}, None),
     ],
 )
-def test_only_several_nodes_meet(environ: dict[str, str], meeting: torchrun.Meeting | None):
-    assert torchrun.meeting(environ) == meeting
+def test_only_several_nodes_meet(environ: dict[str, str], meeting: torchrun.Rendezvous | None):
+    assert torchrun.rendezvous_in(environ) == meeting
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_only_several_nodes_meet(environ: dict[str, str], meeting: torchrun.Meet
     ],
 )
 def test_slow_peers_are_waited_for_unless_told_otherwise(environ: dict[str, str], expected: str):
-    options = torchrun.rendezvous_options(environ, torchrun.meeting(environ), 900)
+    options = torchrun.rendezvous_options(environ, torchrun.rendezvous_in(environ), 900)
     assert options["PET_RDZV_CONF"] == expected
 
 

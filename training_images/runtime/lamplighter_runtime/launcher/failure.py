@@ -32,7 +32,7 @@ class Cause:
     @property
     def peer_lost(self) -> bool:
         """Whether it only follows from the end of another rank."""
-        return torchrun.tells_of_lost_peer(self.sentence)
+        return torchrun.is_peer_loss(self.sentence)
 
     @property
     def hung(self) -> bool:

@@ -50,7 +50,7 @@ def takes_plugin(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Meeting:
+class Rendezvous:
     """Where several nodes meet."""
 
     host: str
@@ -59,19 +59,19 @@ class Meeting:
     first: bool  # whether this is the pod that hosts it
 
 
-def meeting(environ: Mapping[str, str]) -> Meeting | None:
+def rendezvous_in(environ: Mapping[str, str]) -> Rendezvous | None:
     """Return where the nodes meet, None where there is one node only."""
     if environ.get("PET_NNODES", "1") == "1" or environ.get("PET_STANDALONE"):
         return None
     first = (environ.get("PET_NODE_RANK") or environ.get("JOB_COMPLETION_INDEX") or "0") == "0"
     if environ.get("PET_RDZV_BACKEND") == "c10d":
         host, _, port = environ.get("PET_RDZV_ENDPOINT", "").rpartition(":")
-        return Meeting(host, int(port), True, first) if host and port.isdigit() else None
+        return Rendezvous(host, int(port), True, first) if host and port.isdigit() else None
     host = environ.get("PET_MASTER_ADDR", "")
-    return Meeting(host, int(environ.get("PET_MASTER_PORT", "29500")), False, first) if host else None
+    return Rendezvous(host, int(environ.get("PET_MASTER_PORT", "29500")), False, first) if host else None
 
 
-def rendezvous_options(environ: Mapping[str, str], place: Meeting | None, timeout: int) -> dict[str, str]:
+def rendezvous_options(environ: Mapping[str, str], place: Rendezvous | None, timeout: int) -> dict[str, str]:
     """Return variables that make torchrun wait `timeout` seconds for slow peers; what is set already stays."""
     if place is None:
         return {}
@@ -97,7 +97,7 @@ def recorded_error(path: Path) -> str | None:
     return text.splitlines()[0] if isinstance(text, str) and text.strip() else None
 
 
-def tells_of_lost_peer(error: str) -> bool:
+def is_peer_loss(error: str) -> bool:
     """Whether an exception only follows from the end of another rank, whose pod knows the cause."""
     return bool(_PEER_LOST.search(error))
 
@@ -108,7 +108,7 @@ def timeout_in(line: str) -> str | None:
     return found and found.group()
 
 
-def tells_of_no_meeting(error: str) -> bool:
+def is_rendezvous_failure(error: str) -> bool:
     """Whether torchrun's own exception says that it did not reach the others."""
     return bool(_UNREACHABLE.search(error))
 

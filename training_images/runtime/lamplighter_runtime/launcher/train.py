@@ -39,7 +39,7 @@ class Ending:
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest) -> int:
     """Train: wait for the others, choose the checkpoint, run torchrun, tell how it ended; return the exit code."""
-    place = torchrun.meeting(environ)
+    place = torchrun.rendezvous_in(environ)
     timeout = integer(environ, "LAMPLIGHTER_RENDEZVOUS_TIMEOUT_S", 3600, minimum=1)
     ending = None if place is None else _wait_for(place, environ, timeout, stop)
     facts: dict[str, Any] = {}
@@ -54,7 +54,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest)
     return termination.fail(environ, PROGRAM, ending.code, ending.reason, ending.sentence, ending.tail, **facts)
 
 
-def _wait_for(place: torchrun.Meeting, environ: Mapping[str, str], timeout: int, stop: StopRequest) -> Ending | None:
+def _wait_for(place: torchrun.Rendezvous, environ: Mapping[str, str], timeout: int, stop: StopRequest) -> Ending | None:
     """Wait for the first pod: for its name, and for its store where torchrun itself would wait a minute only."""
     dns_timeout = integer(environ, "LAMPLIGHTER_DNS_TIMEOUT_S", 600)
     sentence = f"the master's name {place.host} did not resolve within {dns_timeout} s: check the cluster's DNS"
@@ -115,7 +115,7 @@ def _failure(cause: Cause, recorded: str | None, out_of_memory: bool) -> Ending:
         return Ending(code, "OOMKilled", sentence, cause.tail, cause.rank)
     if recorded and not cause.peer_lost:
         cause = Cause(recorded, cause.code, cause.rank, cause.tail)
-    if cause.rank is None and torchrun.tells_of_no_meeting(cause.sentence):
+    if cause.rank is None and torchrun.is_rendezvous_failure(cause.sentence):
         return Ending(MASTER_UNREACHABLE, "MasterUnreachable", cause.sentence, cause.tail)
     if cause.hung:
         return Ending(HANG, "Hang", cause.sentence, cause.tail, cause.rank)

@@ -1,0 +1,47 @@
+"""SIGTERM in a training process: remembered once the script asks for it, instead of ending the process."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+
+class StopSignal:
+    """Remembers whether a stop signal came from outside the pod."""
+
+    def __init__(self, pod_stops: Callable[[], bool]) -> None:
+        """`pod_stops` says whether the pod is being stopped; torchrun sends the same signal for reasons of its own."""
+        self.received = False
+        self._pod_stops = pod_stops
+        self._listening = False
+
+    def listen(self) -> None:
+        """Take over SIGTERM, on the first call; only the main thread can."""
+        if self._listening:
+            return
+        self._listening = True
+        previous = signal.getsignal(signal.SIGTERM)
+
+        def take(number: int, frame: FrameType | None) -> None:
+            self.received = self._pod_stops()
+            if callable(previous):
+                previous(number, frame)
+            elif not self.received:  # another rank has failed: there is no group left to agree with
+                die()
+
+        try:
+            signal.signal(signal.SIGTERM, take)
+        except ValueError:
+            print(
+                "lamplighter: should_stop() was first called outside the main thread and sees no signal",
+                file=sys.stderr,
+            )
+
+
+def die() -> None:
+    """End this process by SIGTERM, as if the signal had never been handled."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
