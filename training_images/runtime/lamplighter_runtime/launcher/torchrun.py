@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -47,44 +47,6 @@ def takes_plugin(name: str) -> bool:
     except (metadata.PackageNotFoundError, ValueError):
         return False
     return (major, minor) >= (2, 3) and bool(metadata.entry_points(group="torchrun.logs_specs", name=name))
-
-
-@dataclass(frozen=True)
-class Rendezvous:
-    """Where several nodes meet."""
-
-    host: str
-    port: int
-    elastic: bool  # c10d: the first pod's store must be there before the others begin
-    first: bool  # whether this is the pod that hosts it
-
-
-def rendezvous_in(environ: Mapping[str, str]) -> Rendezvous | None:
-    """Return where the nodes meet, None where there is one node only."""
-    if environ.get("PET_NNODES", "1") == "1" or environ.get("PET_STANDALONE"):
-        return None
-    first = (environ.get("PET_NODE_RANK") or environ.get("JOB_COMPLETION_INDEX") or "0") == "0"
-    if environ.get("PET_RDZV_BACKEND") == "c10d":
-        host, _, port = environ.get("PET_RDZV_ENDPOINT", "").rpartition(":")
-        return Rendezvous(host, int(port), True, first) if host and port.isdigit() else None
-    host = environ.get("PET_MASTER_ADDR", "")
-    return Rendezvous(host, int(environ.get("PET_MASTER_PORT", "29500")), False, first) if host else None
-
-
-def rendezvous_options(environ: Mapping[str, str], place: Rendezvous | None, timeout: int) -> dict[str, str]:
-    """Return variables that make torchrun wait `timeout` seconds for slow peers; what is set already stays."""
-    if place is None:
-        return {}
-    ours, variables = {"timeout": str(timeout)}, {}
-    if place.elastic:
-        # With a shared store a rank 0 that survives does not tell a newcomer where it is (PyTorch 2.13): both wait.
-        variables = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
-        # Found out by resolving its own name, a first pod without DNS would think that another one hosts the store.
-        ours = {"join_timeout": str(timeout), "is_host": "true" if place.first else "false"}
-    text = environ.get("PET_RDZV_CONF", "")
-    given = {pair.partition("=")[0].strip() for pair in text.split(",")}
-    options = [*filter(None, [text]), *(f"{name}={value}" for name, value in ours.items() if name not in given)]
-    return {"PET_RDZV_CONF": ",".join(options), **variables}
 
 
 def recorded_error(path: Path) -> str | None:

@@ -16,9 +16,10 @@ from lamplighter_runtime.checkpoint import selection
 from lamplighter_runtime.common import cgroup, termination
 from lamplighter_runtime.common.environment import CONFIGURATION_ERROR, ConfigurationError, integer
 from lamplighter_runtime.common.signals import StopRequest, exit_status, signal_name
-from lamplighter_runtime.launcher import dns, torchrun
+from lamplighter_runtime.launcher import rendezvous, torchrun
 from lamplighter_runtime.launcher.failure import Cause
 from lamplighter_runtime.launcher.log import PROGRAM, say
+from lamplighter_runtime.launcher.rendezvous import Rendezvous
 from lamplighter_runtime.launcher.supervisor import Supervisor
 
 MASTER_UNREACHABLE = 69  # EX_UNAVAILABLE of sysexits.h
@@ -39,12 +40,12 @@ class Ending:
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest) -> int:
     """Train: wait for the others, choose the checkpoint, run torchrun, tell how it ended; return the exit code."""
-    place = torchrun.rendezvous_in(environ)
+    place = rendezvous.configured(environ)
     timeout = integer(environ, "LAMPLIGHTER_RENDEZVOUS_TIMEOUT_S", 3600, minimum=1)
     ending = None if place is None else _wait_for(place, environ, timeout, stop)
     facts: dict[str, Any] = {}
     if ending is None:
-        options = torchrun.rendezvous_options(environ, place, timeout)
+        options = rendezvous.options(environ, place, timeout)
         ending, facts = _train(arguments, {**environ, **options, **_resume(environ)}, stop)
     if ending is None:
         termination.write(termination.render("Succeeded", **facts), environ)
@@ -54,14 +55,14 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest)
     return termination.fail(environ, PROGRAM, ending.code, ending.reason, ending.sentence, ending.tail, **facts)
 
 
-def _wait_for(place: torchrun.Rendezvous, environ: Mapping[str, str], timeout: int, stop: StopRequest) -> Ending | None:
+def _wait_for(place: Rendezvous, environ: Mapping[str, str], timeout: int, stop: StopRequest) -> Ending | None:
     """Wait for the first pod: for its name, and for its store where torchrun itself would wait a minute only."""
     dns_timeout = integer(environ, "LAMPLIGHTER_DNS_TIMEOUT_S", 600)
     sentence = f"the master's name {place.host} did not resolve within {dns_timeout} s: check the cluster's DNS"
-    met = dns.wait_for_name(place.host, dns_timeout, stop, say)
+    met = rendezvous.wait_for_name(place.host, dns_timeout, stop, say)
     if met and place.elastic and not place.first:
         sentence = f"the first pod did not answer at {place.host}:{place.port} within {timeout} s: look at that pod"
-        met = dns.wait_for_port(place.host, place.port, timeout, stop, say)
+        met = rendezvous.wait_for_port(place.host, place.port, timeout, stop, say)
     if met:
         return None
     if stop.signal is not None:
