@@ -1,7 +1,9 @@
 """The shape of the runtime package."""
 
 import ast
+import importlib
 import sys
+import tomllib
 from pathlib import Path
 
 RUNTIME = Path(__file__).parents[3] / "training_images" / "runtime" / "lamplighter_runtime"
@@ -24,3 +26,11 @@ def test_the_runtime_needs_nothing_but_the_standard_library_unless_a_signature_i
 def test_only_the_torchserve_modules_know_its_settings():
     knowing = {file.name for file in RUNTIME.rglob("*.py") if "config.properties" in file.read_text()}
     assert knowing == {"torchserve_config.py"}
+
+
+def test_every_command_and_plugin_of_the_package_can_be_loaded():
+    project = tomllib.loads((RUNTIME.parent / "pyproject.toml").read_text())["project"]
+    plugins = (target for group in project["entry-points"].values() for target in group.values())
+    for target in (*project["scripts"].values(), *plugins):
+        module, _, name = target.partition(":")
+        assert callable(getattr(importlib.import_module(module), name)), target
