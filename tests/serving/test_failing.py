@@ -34,7 +34,7 @@ def test_a_worker_that_dies_and_cannot_come_back_ends_the_pod_while_the_others_a
     served.run("touch", "/tmp/broken")
     assert served.predict(exit=True)[0] == 500
     assert until("the pod is not ready", lambda: not served.ready(), 5) < 2
-    assert "1 of 2 workers are ready; a worker died and is started anew" in reason(served)
+    assert "1 of 2 workers are ready; a worker died and is being restarted" in reason(served)
     assert served.predict()[0] == 200
     code, said = served.ended()
     assert (code, said["reason"]) == (68, "WorkerFailed")

@@ -19,7 +19,7 @@ def lose_the_node(attempt: Attempt, _chance: random.Random) -> None:
 def kill_a_rank(attempt: Attempt, chance: random.Random) -> None:
     os.kill(chance.choice(attempt.ranks()), signal.SIGKILL)
     assert attempt.end() == 137
-    assert attempt.message["message"] == "a rank was ended by SIGKILL"
+    assert attempt.message["message"] == "a rank was terminated by SIGKILL"
 
 
 def stop(attempt: Attempt, _chance: random.Random) -> None:

@@ -44,7 +44,7 @@ def test_a_worker_that_cannot_load_is_told_with_its_last_line() -> None:
     assert said in scene.told("Ready")[2]
 
 
-DEAD = "0 of 1 workers are ready; a worker died and is started anew: ZeroDivisionError: division by zero"
+DEAD = "0 of 1 workers are ready; a worker died and is being restarted: ZeroDivisionError: division by zero"
 
 
 def doubtful(scene: Scene, said: Obj | None, name: str | None = None) -> Scene:

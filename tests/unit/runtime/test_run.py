@@ -50,7 +50,7 @@ def test_checkpoints_are_kept_in_the_working_directory_and_found_again(tmp_path:
     assert sorted(path.name[-1] for path in (tmp_path / "checkpoints").iterdir()) == ["3", "4", "5"]
     again = script(tmp_path, "print((run.resume() / 'state').read_text(), run.resume_step())")
     assert again.stdout == "5 5\n"
-    assert "remove it to begin anew" in again.stderr
+    assert "remove it to start from scratch" in again.stderr
 
 
 def test_an_error_while_saving_commits_nothing(tmp_path: Path):

@@ -120,15 +120,15 @@ def report(
 
 
 def _number(run: _Run, name: str, value: SupportsFloat) -> float | None:
-    reason = None if NAME.fullmatch(name) else "is not a name for a metric"
+    reason = None if NAME.fullmatch(name) else "is not a valid metric name"
     if reason is None:
         try:
             return float(value)
         except (TypeError, ValueError, RuntimeError):
-            reason = f"is no number but a {type(value).__name__}"
+            reason = f"is a {type(value).__name__}, not a number"
     if name not in run.refused:
         run.refused.add(name)
-        print(f"lamplighter: metric {name!r} is left out: it {reason}", file=sys.stderr, flush=True)
+        print(f"lamplighter: ignoring metric {name!r}: it {reason}", file=sys.stderr, flush=True)
     return None
 
 
@@ -206,7 +206,7 @@ def _chosen() -> Path | None:
 
     folder = selection.choose(_directory(), say)
     if folder is not None:
-        say(f"resuming from {folder}; remove it to begin anew")
+        say(f"resuming from {folder}; remove it to start from scratch")
     return folder
 
 

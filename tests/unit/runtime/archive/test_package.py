@@ -116,7 +116,7 @@ def test_two_files_of_one_name_are_refused(folders: tuple[Path, Path]):
     (folders[1] / "best" / "model.pt").write_text("other weights")
     code, said = run(folders, extraFiles=["best/model.pt"])
     assert code == 65
-    assert "two different files would be called model.pt" in said["message"]
+    assert "two different files would both be model.pt" in said["message"]
 
 
 def test_a_folder_keeps_its_layout(folders: tuple[Path, Path]):
@@ -169,5 +169,5 @@ def test_what_is_no_archive_is_refused_in_a_sentence(tmp_path: Path, content: by
 
 @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
 def test_any_garbage_in_the_environment_is_a_configuration_error(text: str):
-    with pytest.raises(ConfigurationError, match="LAMPLIGHTER_PACKAGE is not readable"):
+    with pytest.raises(ConfigurationError, match="LAMPLIGHTER_PACKAGE cannot be parsed"):
         package.parse(text)

@@ -41,13 +41,13 @@ def test_until_it_is_committed_nobody_sees_it(tmp_path: Path):
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (flip_a_bit, "the bytes of state are not the ones that were written"),
-        (lambda folder: (folder / "state").write_bytes(b"x" * 999), "state has 999 bytes, not 1000"),
+        (flip_a_bit, "the contents of state have changed since it was written"),
+        (lambda folder: (folder / "state").write_bytes(b"x" * 999), "state has 999 bytes instead of 1000"),
         (lambda folder: (folder / "state").unlink(), "state is missing"),
         (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json is damaged"),
         (
             lambda folder: (folder / "manifest.json").write_text('{"step": 3, "files": {}}'),
-            "manifest.json is of step 3",
+            "manifest.json is for step 3",
         ),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json is damaged"),
     ],
@@ -58,7 +58,7 @@ def test_the_one_before_a_damaged_checkpoint_is_used(tmp_path: Path, damage: Cal
     said: list[str] = []
     assert folders.problem(bad) == reason
     assert selection.choose(tmp_path / "attempt-2", said.append) == good
-    assert said == [f"checkpoint attempt-1/step-000000000020 is not used: {reason}"]
+    assert said == [f"skipping checkpoint attempt-1/step-000000000020: {reason}"]
 
 
 def test_a_folder_of_the_scripts_own_counts_unless_it_is_empty(tmp_path: Path):
@@ -83,7 +83,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path):
 def test_a_file_cannot_take_the_manifests_name(tmp_path: Path):
     folder = folders.prepare(tmp_path, 1)
     (folder / "manifest.json").touch()
-    with pytest.raises(ValueError, match=r"cannot be called manifest\.json"):
+    with pytest.raises(ValueError, match=r"cannot contain a file named manifest\.json"):
         folders.commit(tmp_path, 1)
 
 

@@ -90,7 +90,7 @@ def test_an_agreement_that_cannot_be_read_is_reported(tmp_path: Path, monkeypatc
     (tmp_path / "attempt-2" / "resume.json").write_text("{")
     said: list[str] = []
     assert selection.choose(tmp_path / "attempt-2", said.append) == folder
-    assert "each pod chooses its checkpoint by itself" in said[0]
+    assert "each pod chooses its checkpoint on its own" in said[0]
 
 
 def test_a_volume_without_hard_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

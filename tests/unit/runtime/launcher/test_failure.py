@@ -44,7 +44,7 @@ def test_a_rank_that_failed_by_itself_counts_before_one_that_lost_it():
 
 def test_a_killed_rank_counts_before_those_that_lost_it():
     cause = read({0: marked(0, OWN[0], OWN[1], LOST), 1: ["hello"]}, table(0, {0: 1, 1: -9})).cause(1)
-    assert (cause.rank, cause.sentence, cause.code) == (1, "a rank was ended by SIGKILL", -9)
+    assert (cause.rank, cause.sentence, cause.code) == (1, "a rank was terminated by SIGKILL", -9)
 
 
 TIMED_OUT = (

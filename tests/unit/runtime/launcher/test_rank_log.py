@@ -38,7 +38,7 @@ def test_a_volume_that_cannot_be_written_is_told_of_once(tmp_path: Path):
         logs.write(0, b"text\n")
     logs.close()
     assert len(said) == 1
-    assert "the training goes on without" in said[0]
+    assert "training continues without them" in said[0]
 
 
 def test_a_volume_that_is_stuck_holds_nobody_up(tmp_path: Path):

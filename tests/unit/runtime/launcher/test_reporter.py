@@ -111,7 +111,7 @@ def test_when_the_attempt_is_over_nothing_more_is_sent(operator: Operator, train
     training.latest = {"step": 2}
     training.reporter.close()
     assert len(operator.got) == 1
-    assert "this attempt is over" in training.said[0]
+    assert "this attempt has ended" in training.said[0]
 
 
 def test_a_busy_operator_is_asked_again_when_it_says(operator: Operator, training: Training):

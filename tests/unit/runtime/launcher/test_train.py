@@ -109,7 +109,7 @@ def test_a_killed_rank_gives_128_plus_the_signal(launcher: Launcher):
     process = launcher.start("import os; os.kill(os.getpid(), 9)")
     process.communicate(timeout=30)
     assert process.returncode == 137
-    assert launcher.said()["message"] == "a rank was ended by SIGKILL"
+    assert launcher.said()["message"] == "a rank was terminated by SIGKILL"
 
 
 def test_a_stop_signal_reaches_the_script(launcher: Launcher):

@@ -113,7 +113,7 @@ def test_a_dead_worker_is_told_of_with_the_traceback_that_it_printed_last_and_no
     made.handler_raised("9001", "ValueError: boom", now=printed_at)
     made.handler_raised("9000", "KeyError: 'of another worker'", now=100)
     lose(made, now=100)
-    assert f"1 of 2 workers are ready; a worker died and is started anew: {said}" in made.verdict().message
+    assert f"1 of 2 workers are ready; a worker died and is being restarted: {said}" in made.verdict().message
 
 
 def test_workers_that_die_again_and_again_are_hopeless():
@@ -144,7 +144,7 @@ def test_workers_that_are_killed_for_want_of_memory_are_told_so():
         verdict = made.hopeless(now=death * 10)
         recover(made, now=death * 10 + 5)
     assert verdict is not None
-    assert (verdict.reason, "want of memory" in verdict.message) == ("OOMKilled", True)
+    assert (verdict.reason, "ran out of memory" in verdict.message) == ("OOMKilled", True)
 
 
 @pytest.mark.parametrize("log_is_first", [True, False])

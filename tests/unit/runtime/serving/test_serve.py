@@ -138,7 +138,7 @@ def test_a_stop_waits_for_the_request_in_flight(pod: Pod):
             "a worker could not load the model: ValueError: boom (handler.py, line 1, in initialize)",
         ),
         ("wrong", 68, "PredictionFailed", "the packaged example was answered with 503"),
-        ("exit", 70, "ServerFailed", "TorchServe ended by itself with code 3"),
+        ("exit", 70, "ServerFailed", "TorchServe exited on its own with code 3"),
     ],
 )
 def test_what_cannot_serve_ends_with_the_reason(pod: Pod, mode: str, code: int, reason: str, part: str):

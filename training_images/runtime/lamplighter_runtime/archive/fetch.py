@@ -75,8 +75,8 @@ def _copy(read: Callable[[int], bytes], handle: int) -> tuple[int, str]:
 def _check(source: Path, expected: str, found: str) -> None:
     if found != expected:
         sentence = (
-            f"{source} is not the model that was asked for: expected sha256 {expected}, found {found}; "
-            "the file was changed after it was packaged, or the digest in the spec is wrong"
+            f"{source} does not match the digest that the spec requires: expected sha256 {expected}, found {found}; "
+            "either the file changed after it was packaged, or the digest in the spec is wrong"
         )
         raise FetchError(DIGEST_MISMATCH, "DigestMismatch", sentence)
 
@@ -88,14 +88,14 @@ def _check_signature(source: Path, digest: str, public_key: str) -> None:
             content = reader.read(signature.LARGEST)
     except OSError as error:
         sentence = (
-            f"{source} has no signature that can be read, but spec.model.signature asks for one: {file}: "
+            f"spec.model.signature requires a signature of {source}, but it cannot be read: {file}: "
             f"{error.strerror}. Sign it: model_signing sign key {source.name} --signature {file.name} --private_key ..."
         )
         raise FetchError(SIGNATURE_MISSING, "SignatureMissing", sentence) from error
     try:
         signature.verify(content, public_key, digest)
     except signature.SignatureError as error:
-        sentence = f"{file} is no signature of this archive by the key in spec.model.signature: {error}"
+        sentence = f"{file} is not a signature of this archive by the key in spec.model.signature: {error}"
         raise FetchError(SIGNATURE_MISMATCH, "SignatureMismatch", sentence) from error
     except signature.KeyUnusableError as error:
         raise ConfigurationError(f"the key that spec.model.signature names cannot be used: {error}") from error
@@ -113,7 +113,7 @@ def run(environ: Mapping[str, str], *, signed: bool = False) -> int:
     except FetchError as error:
         return termination.fail(environ, PROGRAM, error.code, error.reason, str(error))
     termination.write(termination.render("Fetched", sha256=digest, sizeBytes=size), environ)
-    print(f"{PROGRAM}: {source}, {size} bytes, sha256 {digest}")
+    print(f"{PROGRAM}: fetched {source}, {size} bytes, sha256 {digest}")
     return 0
 
 

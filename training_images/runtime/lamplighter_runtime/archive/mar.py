@@ -151,5 +151,7 @@ def read_example(path: Path, document: Mapping[str, object]) -> Example | None:
         with zipfile.ZipFile(path) as archive:
             body = archive.read(name)
     except (zipfile.BadZipFile, KeyError, OSError) as error:
-        raise InvalidArchiveError(f"{path.name}: the example {name} that its manifest names: {error}") from error
+        raise InvalidArchiveError(
+            f"{path.name}: cannot read the example {name} that its manifest names: {error}"
+        ) from error
     return Example(body, str(extension.get("contentType") or content_type(name)))

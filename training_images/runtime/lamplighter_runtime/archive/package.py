@@ -43,7 +43,7 @@ def parse(text: str) -> Package:
         )
         return Package(model, tuple(document.get("extraFiles") or ()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigurationError(f"LAMPLIGHTER_PACKAGE is not readable: {error!r}") from error
+        raise ConfigurationError(f"LAMPLIGHTER_PACKAGE cannot be parsed: {error!r}") from error
 
 
 class Folders:
@@ -81,7 +81,7 @@ def members(package: Package, folders: Folders) -> tuple[mar.Model, dict[str, Pa
             return None
         path = folders.find(field, name)
         if not path.is_file():
-            raise PackagingError(f"{field}: {name} is a folder, a file is needed")
+            raise PackagingError(f"{field}: {name} is a folder; it must be a file")
         return _put(found, field, path.name, path)
 
     model = package.model
@@ -113,7 +113,7 @@ def _add_extra(found: dict[str, Path], field: str, path: Path) -> None:
 
 def _put(found: dict[str, Path], field: str, member: str, path: Path) -> str:
     if found.setdefault(member, path) != path:
-        raise PackagingError(f"{field}: two different files would be called {member} in the archive; rename one")
+        raise PackagingError(f"{field}: two different files would both be {member} in the archive; rename one")
     return member
 
 
@@ -131,7 +131,7 @@ def run(environ: Mapping[str, str]) -> int:
         sentence = f"{ARCHIVE} could not be written to the output volume: {error}"
         return termination.fail(environ, PROGRAM, PACKAGING_FAILED, "PackagingFailed", sentence)
     holds = ", ".join(sorted(found))
-    print(f"{PROGRAM}: {ARCHIVE}, {archive.size} bytes, sha256 {archive.sha256}, holds {holds}")
+    print(f"{PROGRAM}: wrote {ARCHIVE}, {archive.size} bytes, sha256 {archive.sha256}, containing {holds}")
     report = termination.render("Packaged", sha256=archive.sha256, sizeBytes=archive.size, file=ARCHIVE)
     termination.write(report, environ)
     return 0

@@ -45,9 +45,9 @@ def _envelope(signature: bytes) -> tuple[bytes, bytes]:
         payload = base64.b64decode(envelope["payload"], validate=True)
         signed = base64.b64decode(envelope["signatures"][0]["sig"], validate=True)
         if (kind, envelope["payloadType"]) != (BUNDLE, STATEMENT):
-            raise SignatureError(f"it is a {kind!r} of {envelope['payloadType']!r}, not one that model signing makes")
+            raise SignatureError(f"it is a {kind!r} of {envelope['payloadType']!r}, not one that model_signing writes")
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise SignatureError("the file is no Sigstore bundle, such as model_signing writes") from error
+        raise SignatureError("the file is not a Sigstore bundle as model_signing writes it") from error
     return payload, signed
 
 
@@ -67,13 +67,13 @@ def _check_key(public_key: str, message: bytes, signed: bytes) -> None:
     try:
         key = load_pem_public_key(public_key.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise KeyUnusableError(f"it is no public key in PEM form: {error}") from error
+        raise KeyUnusableError(f"it is not a public key in PEM format: {error}") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in hashes:
-        raise KeyUnusableError("it is no key of the elliptic curves P-256, P-384 or P-521")
+        raise KeyUnusableError("it is not a key on one of the elliptic curves P-256, P-384 and P-521")
     try:
         key.verify(signed, message, ec.ECDSA(hashes[key.curve.name]))
     except InvalidSignature:
-        raise SignatureError("it was made with another key, or changed afterwards") from None
+        raise SignatureError("it was made with another key, or was changed afterwards") from None
 
 
 def _signed_digest(payload: bytes) -> str:
@@ -85,7 +85,7 @@ def _signed_digest(payload: bytes) -> str:
         if statement["predicateType"] != PREDICATE:
             raise SignatureError(f"its predicate is {statement['predicateType']!r}, not {PREDICATE}")
         if (method, len(resources), resources[0]["algorithm"]) != ("files", 1, "sha256"):
-            raise SignatureError("it is not of one file by its SHA-256: sign the archive alone, with the defaults")
+            raise SignatureError("it does not cover one file by its SHA-256: sign the archive alone, with the defaults")
         return str(resources[0]["digest"])
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise SignatureError("its payload is no statement about a model") from error
+        raise SignatureError("its payload is not a statement about a model") from error

@@ -17,7 +17,7 @@ def write(folder: Path, step: int) -> None:
     """Flush every file to the disk, then write the manifest; ValueError when a file has its name."""
     files = _files(folder)
     if NAME in files:
-        raise ValueError(f"a file of a checkpoint cannot be called {NAME}")
+        raise ValueError(f"a checkpoint cannot contain a file named {NAME}")
     with ThreadPoolExecutor(HASHERS) as pool:
         described = dict(zip(files, pool.map(_flushed, files.values()), strict=True))
     with (folder / NAME).open("w", encoding="utf-8") as file:
@@ -48,7 +48,7 @@ def _difference(folder: Path, text: bytes, step: int | None) -> str | None:
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{NAME} is damaged"
     if recorded != step:
-        return f"{NAME} is of step {recorded}"
+        return f"{NAME} is for step {recorded}"
     # Sizes first: most damage shows there, at no cost.
     for name, (size, _) in expected.items():
         try:
@@ -56,12 +56,12 @@ def _difference(folder: Path, text: bytes, step: int | None) -> str | None:
         except OSError:
             return f"{name} is missing"
         if found != size:
-            return f"{name} has {found} bytes, not {size}"
+            return f"{name} has {found} bytes instead of {size}"
     with ThreadPoolExecutor(HASHERS) as pool:
         digests = pool.map(lambda name: _digest(folder / name), expected)
         for (name, (_, sha256)), digest in zip(expected.items(), digests, strict=True):
             if digest != sha256:
-                return f"the bytes of {name} are not the ones that were written"
+                return f"the contents of {name} have changed since it was written"
     return None
 
 

@@ -53,7 +53,7 @@ def choose(directory: Path, say: Callable[[str], None] = _silent) -> Path | None
         try:
             _propose(agreed, newest(earlier, say))
         except OSError as error:
-            say(f"{agreed} cannot be written: {error.strerror}; each pod chooses its checkpoint by itself")
+            say(f"cannot write {agreed}: {error.strerror}; each pod chooses its checkpoint on its own")
             return newest(earlier, say)
     return _agreed(agreed, earlier, say)
 
@@ -65,7 +65,7 @@ def newest(directories: list[Path], say: Callable[[str], None] = _silent) -> Pat
             reason = folders.problem(folder)
             if reason is None:
                 return folder
-            say(f"checkpoint {directory.name}/{folder.name} is not used: {reason}")
+            say(f"skipping checkpoint {directory.name}/{folder.name}: {reason}")
     return None
 
 
@@ -103,9 +103,9 @@ def _agreed(agreed: Path, earlier: list[Path], say: Callable[[str], None]) -> Pa
             if time.monotonic() < deadline:
                 time.sleep(0.1)
                 continue
-            say(f"{agreed} is not readable: {error!r}; each pod chooses its checkpoint by itself")
+            say(f"cannot read {agreed}: {error!r}; each pod chooses its checkpoint on its own")
             return newest(earlier, say)
         if folder is None or folder.is_dir():
             return folder
-        say(f"checkpoint {choice}, which this attempt began with, is gone; taking the newest that is left")
+        say(f"checkpoint {choice}, which this attempt started from, is gone; using the newest one left")
         return newest(earlier, say)

@@ -13,7 +13,7 @@ def required(environ: Mapping[str, str], name: str) -> str:
     """Return the variable's value; an unset or empty one is a ConfigurationError."""
     value = environ.get(name, "")
     if not value:
-        raise ConfigurationError(f"{name} is not set: the container was started without what the operator passes to it")
+        raise ConfigurationError(f"{name} is not set; the operator sets it on every container that runs this program")
     return value
 
 

@@ -81,7 +81,7 @@ class RankOutput:
 
 def _unexplained(code: int, tail: Sequence[str]) -> str:
     if code < 0:
-        return f"a rank was ended by {signal_name(-code)}"
+        return f"a rank was terminated by {signal_name(-code)}"
     return tail[-1] if tail else f"the script exited with code {code} and wrote nothing to standard error"
 
 
@@ -117,7 +117,7 @@ class Outputs:
             ended = code if said.exit_code is None else said.exit_code
             return Cause(said.cause or _unexplained(ended, said.tail), ended, said.rank, said.tail)
         if not said.failures:
-            return Cause(said.cause or f"torchrun ended with code {code}", code, None, said.tail)
+            return Cause(said.cause or f"torchrun exited with code {code}", code, None, said.tail)
         causes = [self.of(rank).cause(rank, ended) for rank, ended in said.failures.items()]
         own = [cause for cause in causes if not cause.peer_lost and cause.code != -signal.SIGTERM]
         return (own or causes)[0]

@@ -72,7 +72,7 @@ class RankLogs(threading.Thread):
             self._logs[rank].write(data)
         except OSError as error:
             self._broken = True
-            self._say(f"the ranks' logs are not kept in {self._folder}: {error}; the training goes on without")
+            self._say(f"cannot keep the ranks' logs in {self._folder}: {error}; training continues without them")
 
     def close(self) -> None:
         """Write what is waiting, for two seconds at most."""

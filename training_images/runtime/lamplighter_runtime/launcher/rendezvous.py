@@ -100,7 +100,7 @@ def _wait(
                 return False
             if now - told >= 15:
                 told = now
-                report(f"waiting for {what} for {now - started:.0f} s ({error})")
+                report(f"still waiting for {what} after {now - started:.0f} s ({error})")
             pause(delay)
             delay = min(delay * 1.5, 2.0)
         else:

@@ -90,7 +90,7 @@ class Reporter(threading.Thread):
         with error:
             if error.code == OVER:
                 self._over = True
-                self._say("the operator says that this attempt is over; no more progress is reported")
+                self._say("the operator says that this attempt has ended; no further progress will be reported")
                 return
             after = error.headers.get("Retry-After", "")
             reason = error.read(200).decode("utf-8", "replace").strip()
@@ -99,5 +99,7 @@ class Reporter(threading.Thread):
     def _missed(self, reason: str, pause: float | None) -> None:
         self._pause = min(pause or self._pause * 2, LONGEST_PAUSE)
         if not self._failed:
-            self._say(f"progress could not be reported ({reason}); the training is not affected, it is tried again")
+            self._say(
+                f"could not report progress ({reason}); the training is not affected, and the launcher will try again"
+            )
         self._failed = reason

@@ -82,7 +82,7 @@ class Supervisor:
         try:
             receiver = event_socket.Receiver(self._scratch / "events", self._take)
         except OSError as error:
-            say(f"no socket for the ranks' reports: {error}; the training goes on without")
+            say(f"cannot open the socket for the ranks' reports: {error}; training continues without them")
             return None
         receiver.start()
         return receiver
@@ -196,7 +196,7 @@ class Supervisor:
                 told.add(process)
             now = time.monotonic()
             if now > deadline:
-                say(f"the script did not end within its grace period of {self._grace} s and is killed")
+                say(f"the script did not end within its grace period of {self._grace} s; killing it")
                 for process in ranks.values():
                     processes.send_group(process, signal.SIGKILL)
                 deadline = float("inf")

@@ -61,7 +61,7 @@ def _wait_for(place: Rendezvous, environ: Mapping[str, str], timeout: int, stop:
     sentence = f"the master's name {place.host} did not resolve within {dns_timeout} s: check the cluster's DNS"
     met = rendezvous.wait_for_name(place.host, dns_timeout, stop, say)
     if met and place.elastic and not place.first:
-        sentence = f"the first pod did not answer at {place.host}:{place.port} within {timeout} s: look at that pod"
+        sentence = f"the first pod did not answer at {place.host}:{place.port} within {timeout} s: check that pod"
         met = rendezvous.wait_for_port(place.host, place.port, timeout, stop, say)
     if met:
         return None
@@ -101,7 +101,11 @@ def _ending(
         tail = () if hung.rank is None else supervisor.outputs.of(hung.rank).cause(hung.rank, 0).tail
         return Ending(HANG, "Hang", hung.sentence or "", tail, hung.rank)
     if supervisor.progress.stopping:
-        return Ending(TERMINATED, "Terminated", "stopped together with a rank that was told to, perhaps in another pod")
+        return Ending(
+            TERMINATED,
+            "Terminated",
+            "all ranks stopped because one of them, perhaps in another pod, received a stop signal",
+        )
     if code == 0:
         return None
     # The rank's own code tells more than torchrun's, which is always 1.
@@ -112,7 +116,7 @@ def _ending(
 def _failure(cause: Cause, recorded: str | None, out_of_memory: bool) -> Ending:
     code = exit_status(cause.code)
     if cause.code == -signal.SIGKILL and out_of_memory:
-        sentence = "a rank was killed for want of memory: raise spec.resources, or use smaller batches"
+        sentence = "the kernel killed a rank for lack of memory: raise spec.resources, or use smaller batches"
         return Ending(code, "OOMKilled", sentence, cause.tail, cause.rank)
     if recorded and not cause.peer_lost:
         cause = Cause(recorded, cause.code, cause.rank, cause.tail)

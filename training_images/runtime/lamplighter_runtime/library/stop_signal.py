@@ -34,7 +34,7 @@ class StopSignal:
             signal.signal(signal.SIGTERM, take)
         except ValueError:
             print(
-                "lamplighter: should_stop() was first called outside the main thread and sees no signal",
+                "lamplighter: should_stop() was first called outside the main thread, so it cannot see stop signals",
                 file=sys.stderr,
             )
 

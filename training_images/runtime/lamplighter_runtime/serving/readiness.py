@@ -151,7 +151,7 @@ class Readiness:
         """Tell whether requests may come."""
         with self._lock:
             if self._draining:
-                return Verdict(False, "Draining", "the pod is stopping and finishes the requests that it has")
+                return Verdict(False, "Draining", "the pod is stopping; it finishes the requests that it has accepted")
             if self._answered is None:
                 return Verdict(False, "Starting", "TorchServe is starting")
             if len(self._ready) < self._expected:
@@ -169,7 +169,7 @@ class Readiness:
             what = f"{self._count()}; a worker could not load the model: {self._last_words()}"
             return Verdict(False, "WorkerFailed", what)
         if self._lost[0]:
-            what = f"{self._count()}; a worker died and is started anew: {self._last_words()}"
+            what = f"{self._count()}; a worker died and is being restarted: {self._last_words()}"
             return Verdict(False, "WorkerFailed", what)
         return Verdict(False, "WorkersLoading", self._count())
 
@@ -183,13 +183,13 @@ class Readiness:
     def _last_words(self) -> str:
         worker, when = self._lost
         if self._was_killed():
-            return "the kernel killed it for want of memory"
+            return "the kernel killed it because the container ran out of memory"
         if self._was_slow():
             return "it did not answer within spec.runtime.responseTimeout"
         raised, text = self._errors.get(worker, (when, ""))
         if text and raised >= when - LAST_WORDS:
             return text
-        return "it printed no traceback (an exit, a signal or a crash); see the container's log"
+        return "it printed no traceback (an exit, a signal or a crash); see the container log"
 
     def _not_predicted(self) -> Verdict:
         if not self._prediction_error:

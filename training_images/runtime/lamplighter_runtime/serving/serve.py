@@ -154,7 +154,7 @@ def run(environ: Mapping[str, str], stop: StopRequest, scratch: Path) -> int:
         _end(process)
     elif not stop():
         code = exit_status(process.returncode)
-        sentence = f"TorchServe ended by itself with code {code}"
+        sentence = f"TorchServe exited on its own with code {code}"
         return termination.fail(environ, PROGRAM, SERVER_FAILED, "ServerFailed", sentence, server.last_lines())
     if hopeless is not None and not stop():
         return termination.fail(environ, PROGRAM, WORKER_FAILED, hopeless.reason, hopeless.message, server.last_lines())
@@ -172,7 +172,7 @@ def watch(server: Server, process: "subprocess.Popen[bytes]", stop: StopRequest)
             before = verdict.ready
             say(f"{verdict.reason}: {verdict.message}")
         if hopeless := server.readiness.hopeless(time.monotonic()):
-            say(f"{hopeless.reason}: {hopeless.message}; no new requests")
+            say(f"{hopeless.reason}: {hopeless.message}; accepting no new requests")
             return hopeless
         time.sleep(POLL)
     return None

@@ -39,7 +39,7 @@ def parse_model(body: bytes) -> ModelState:
         workers = {str(worker["id"]): worker["status"] for worker in description["workers"]}
         queued = int(description.get("jobQueueStatus", {}).get("pendingRequests", 0))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise Unavailable(f"the management API answered something else than a model: {error}") from error
+        raise Unavailable(f"the management API did not answer with the description of a model: {error}") from error
     return ModelState(len(workers), frozenset(worker for worker, status in workers.items() if status == READY), queued)
 
 

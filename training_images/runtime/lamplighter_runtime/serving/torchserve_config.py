@@ -230,5 +230,5 @@ def worker_environment(chosen: Settings, environ: Mapping[str, str]) -> dict[str
 def _package_home() -> Path:
     found = importlib.util.find_spec("ts")
     if found is None or found.origin is None:
-        raise ConfigurationError("this image has no TorchServe: use one built from training_images/torchserve")
+        raise ConfigurationError("this image has no TorchServe: use an image built from training_images/torchserve")
     return Path(found.origin).parent.parent
