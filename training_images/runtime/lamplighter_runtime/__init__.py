@@ -1,1 +1,1 @@
-"""What runs inside Lamplighter's pods: launcher, packager, fetcher and server. The standard library only."""
+"""What runs inside Lamplighter's pods; `run` is what training scripts import."""

@@ -1,4 +1,4 @@
-"""What a training script may use of Lamplighter: `from lamplighter_runtime import run`.
+"""The library for training scripts: `from lamplighter_runtime import run`.
 
 Everything works the same without a cluster: `python train.py` on a laptop prints its progress and keeps its checkpoints
 in ./checkpoints. With several processes, call init_process_group before checkpoint(), resume() and the questions.
@@ -35,8 +35,8 @@ __all__ = [
     "world_size",
 ]
 
-EVERY = 300  # seconds between two checkpoints where nothing else is said
-KEEP = 3  # checkpoints
+EVERY = 300  # seconds between two checkpoints unless spec.checkpoint.every says otherwise
+KEEP = 3  # checkpoints, unless spec.checkpoint.keep says otherwise
 
 
 class _Run:
@@ -60,7 +60,7 @@ _state: _Run | None = None
 
 
 def _this() -> _Run:
-    # Not at import: a process that only looks at rank() opens nothing and handles no signal.
+    # Not at import: a process that only asks for rank() opens no socket and handles no signal.
     global _state
     if _state is None:
         _state = _Run()
@@ -68,7 +68,7 @@ def _this() -> _Run:
 
 
 def rank() -> int:
-    """Return the number of this process among all, from 0."""
+    """Return the number of this process among all of them, from 0."""
     return int(os.environ.get("RANK", "0"))
 
 
@@ -83,7 +83,7 @@ def local_rank() -> int:
 
 
 def attempt() -> int:
-    """Return how often this run was started, this time included: 1 and up."""
+    """Return the number of this attempt at the run, from 1."""
     return int(os.environ.get("LAMPLIGHTER_ATTEMPT") or "1")
 
 
@@ -103,12 +103,12 @@ def backend() -> str:
 def report(
     step: int | None = None, total: int | None = None, samples: float | None = None, **metrics: SupportsFloat
 ) -> None:
-    """Tell how far the training is; never waits, never fails, and may be called at every step.
+    """Report progress; never waits, never fails, and may be called at every step.
 
-    `step` and `total` count steps; `samples` is what this rank has worked on since its last report, from which the
-    samples per second of all ranks are told. Metrics are numbers or tensors of one element, at most 32, kept until they
-    are told anew; reading a tensor waits for the GPU, so do not pass one at every step. What rank 0 reports is shown.
-    Every report is a sign of life, with nothing in it as well.
+    `step` and `total` count steps; `samples` is the number that this rank has processed since its last report, from
+    which the samples per second of all ranks are computed. Metrics are numbers or tensors of one element, at most 32;
+    each keeps its value until the next report of it. Reading a tensor waits for the GPU, so do not pass one at every
+    step. The status shows what rank 0 reports. Every report, even an empty one, is a sign of life.
     """
     run = _this()
     run.step = run.step if step is None else int(step)
@@ -138,9 +138,9 @@ def checkpoint(step: int) -> Iterator[Path]:
 
     All ranks enter and leave together. In a plain or DistributedDataParallel training only rank 0 needs to write;
     with torch.distributed.checkpoint all ranks write into the folder, which they must share. It becomes a checkpoint
-    when every rank has left the block: flushed to the disk, with a manifest of sizes and SHA-256, all at once. The
-    oldest beyond the number to keep are removed. When a rank raises, nothing is committed: its error is raised there,
-    and CheckpointError on the others.
+    when every rank has left the block: flushed to the disk, with a manifest of sizes and SHA-256, then renamed. The
+    oldest checkpoints beyond the number to keep are removed. When a rank raises, nothing is committed: its error is
+    raised there, and CheckpointError on the others.
     """
     run, directory, first = _this(), _directory(), rank() == 0
     run.events.alive()
@@ -158,9 +158,9 @@ def checkpoint(step: int) -> Iterator[Path]:
 
 
 def checkpoint_due() -> bool:
-    """Whether it is time for a checkpoint; all ranks must ask at the same steps, and all get the same answer.
+    """Return whether a checkpoint is due; all ranks must ask at the same steps, and all get the same answer.
 
-    Time counts from the last checkpoint, or the first use of this module; how much of it is in spec.checkpoint.every.
+    One is due when spec.checkpoint.every has passed since the last checkpoint, or since the first use of this module.
     """
     run = _this()
     run.events.alive()
@@ -169,7 +169,7 @@ def checkpoint_due() -> bool:
 
 
 def should_stop() -> bool:
-    """Whether a stop signal reached any rank; all ranks must ask at the same steps, and all get the same answer.
+    """Return whether a rank received a stop signal; all ranks must ask at the same steps, and get the same answer.
 
     From the first call on, SIGTERM no longer ends the process: save a checkpoint and leave the loop when this is True.
     """
@@ -180,15 +180,15 @@ def should_stop() -> bool:
         run.stopping = True
         run.events.stopping()
         if os.environ.get("LAMPLIGHTER_ELASTIC") == "1" and not run.events.pod_stops:
-            # Another pod leaves: torchrun shall start this rank again without it, and an exit with 0 would end it.
+            # Another pod leaves, and torchrun should restart this rank without it; an exit with 0 would prevent that.
             atexit.register(die)
     return run.stopping
 
 
 def resume() -> Path | None:
-    """Return the folder of the checkpoint to go on from, None for a fresh start; the same on all ranks.
+    """Return the folder of the checkpoint to resume from, None for a fresh start; the same on all ranks.
 
-    All ranks must call it. It is complete: every byte is what was written.
+    All ranks must call it. The checkpoint is complete: its bytes have been compared with its manifest.
     """
     run = _this()
     if run.chosen is None:
@@ -211,7 +211,7 @@ def _chosen() -> Path | None:
 
 
 def resume_step() -> int:
-    """Return the step of the checkpoint to go on from, 0 for a fresh start; all ranks must call it."""
+    """Return the step of the checkpoint to resume from, 0 for a fresh start; all ranks must call it."""
     folder = resume()
     return 0 if folder is None else folders.step_of(folder) or 0
 

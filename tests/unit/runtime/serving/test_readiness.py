@@ -91,7 +91,7 @@ def test_a_worker_that_dies_takes_readiness_away_until_the_new_one_is_warm():
     assert (made.verdict().ready, made.wants_prediction) == (False, True)
     warm(made, "9001")
     assert made.verdict().ready
-    assert made.hopeless(now=3) is None
+    assert made.terminal_verdict(now=3) is None
 
 
 def test_an_error_of_a_later_warm_up_is_not_held_against_the_model():
@@ -100,7 +100,7 @@ def test_an_error_of_a_later_warm_up_is_not_held_against_the_model():
     made.workers_seen(BOTH, now=3)
     for _ in range(FAILED_PREDICTIONS + 1):
         made.example_predicted("503: the queue is full")
-    assert made.hopeless(now=4) is None
+    assert made.terminal_verdict(now=4) is None
 
 
 @pytest.mark.parametrize(
@@ -119,10 +119,10 @@ def test_a_dead_worker_is_told_of_with_the_traceback_that_it_printed_last_and_no
 def test_workers_that_die_again_and_again_are_hopeless():
     made = ready()
     for death in range(DEATHS):
-        assert made.hopeless(now=100 * death) is None
+        assert made.terminal_verdict(now=100 * death) is None
         made.handler_raised("9001", "SystemExit: 3", now=100 * death)
         lose(made, now=100 * death)
-        verdict = made.hopeless(now=100 * death)
+        verdict = made.terminal_verdict(now=100 * death)
         recover(made, now=100 * death + 50)
     assert verdict is not None
     assert (verdict.reason, "the last: SystemExit: 3" in verdict.message) == ("WorkerFailed", True)
@@ -133,7 +133,7 @@ def test_deaths_far_apart_are_each_mended():
     for death in range(DEATHS * 2):
         now = death * DEATH_WINDOW
         lose(made, now)
-        assert made.hopeless(now) is None
+        assert made.terminal_verdict(now) is None
         recover(made, now + 5)
 
 
@@ -141,7 +141,7 @@ def test_workers_that_are_killed_for_want_of_memory_are_told_so():
     made = ready()
     for death in range(DEATHS):
         lose(made, now=death * 10, out_of_memory=True)
-        verdict = made.hopeless(now=death * 10)
+        verdict = made.terminal_verdict(now=death * 10)
         recover(made, now=death * 10 + 5)
     assert verdict is not None
     assert (verdict.reason, "ran out of memory" in verdict.message) == ("OOMKilled", True)
@@ -157,7 +157,7 @@ def test_workers_stopped_because_requests_took_too_long_do_not_end_the_pod(log_i
         lose(made, now)
         if not log_is_first:
             give_up(made, now)
-        assert made.hopeless(now) is None
+        assert made.terminal_verdict(now) is None
         assert "it did not answer within spec.runtime.responseTimeout" in made.verdict().message
         recover(made, now + 5)
 
@@ -174,7 +174,7 @@ def test_a_load_that_fails_right_after_a_death_is_no_request_that_took_too_long(
     for _ in range(FAILED_LOADS):
         made.handler_raised("9001", "RuntimeError: the weights are gone", now=21)
         made.load_failed("9001", now=21)
-    verdict = made.hopeless(now=21)
+    verdict = made.terminal_verdict(now=21)
     assert verdict is not None
     assert verdict.message.endswith("could not load the model: RuntimeError: the weights are gone")
 
@@ -183,9 +183,9 @@ def test_loads_that_take_too_long_are_hopeless():
     made = readiness()
     made.workers_seen(frozenset(), now=1)
     for _ in range(FAILED_LOADS):
-        assert made.hopeless(now=1) is None
+        assert made.terminal_verdict(now=1) is None
         give_up(made, now=1)
-    assert made.hopeless(now=1) is not None
+    assert made.terminal_verdict(now=1) is not None
 
 
 def test_a_handler_that_raises_is_quoted():
@@ -202,9 +202,9 @@ def test_loads_that_fail_again_and_again_are_hopeless():
     made = readiness()
     made.workers_seen(frozenset(), now=1)
     for _ in range(FAILED_LOADS):
-        assert made.hopeless(now=1) is None
+        assert made.terminal_verdict(now=1) is None
         made.load_failed("9000", now=1)
-    verdict = made.hopeless(now=1)
+    verdict = made.terminal_verdict(now=1)
     assert verdict is not None
     assert verdict.reason == "WorkerFailed"
 
@@ -214,17 +214,17 @@ def test_a_load_that_succeeds_clears_the_earlier_failures():
     for _ in range(FAILED_LOADS * 2):
         made.load_failed("9000", now=1)
         made.workers_seen(BOTH, now=2)
-    assert made.hopeless(now=2) is None
+    assert made.terminal_verdict(now=2) is None
 
 
 def test_wrong_answers_to_the_example_are_hopeless_in_the_end():
     made = readiness()
     made.workers_seen(BOTH, now=1)
     for _ in range(FAILED_PREDICTIONS):
-        assert made.hopeless(now=1) is None
+        assert made.terminal_verdict(now=1) is None
         made.handler_raised("9000", "KeyError: 'instances'", now=1)
         made.example_predicted("503: Prediction failed")
-    verdict = made.hopeless(now=1)
+    verdict = made.terminal_verdict(now=1)
     assert verdict is not None
     assert verdict.reason == "PredictionFailed"
     assert verdict.message == "the packaged example was answered with 503: Prediction failed (KeyError: 'instances')"

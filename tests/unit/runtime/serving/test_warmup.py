@@ -40,7 +40,7 @@ def readiness(times: int = 1) -> Readiness:
 
 def run(made: Readiness, server: Server, times: int = 1) -> None:
     warm_up = WarmUp(made, server.predict, at_a_time=3, rounds=times)
-    warm_up.go_on()
+    warm_up.proceed()
     deadline = time.monotonic() + 10
     while any(thread.name.endswith("(_run)") for thread in threading.enumerate()) and time.monotonic() < deadline:
         time.sleep(0.01)

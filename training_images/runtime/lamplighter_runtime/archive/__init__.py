@@ -1,1 +1,1 @@
-"""The model archive: packaging it after a training, fetching and verifying it before it is served."""
+"""The model archive: packaged after a training, fetched and verified before it is served."""

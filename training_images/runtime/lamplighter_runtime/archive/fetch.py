@@ -1,7 +1,7 @@
-"""lamplighter-fetch: copy the model archive into the pod and let it pass only with the digest that was promised.
+"""lamplighter-fetch: copy the model archive into the pod, and accept it only with the expected digest.
 
-An archive runs as code in TorchServe; the digest, and the signature if one is asked for, are checked on the very bytes
-that are copied.
+An archive runs as code in TorchServe, so the digest, and the signature if the deployment requires one, are checked on
+the very bytes that are copied.
 """
 
 import hashlib
@@ -25,10 +25,10 @@ PUBLIC_KEY = "LAMPLIGHTER_MODEL_PUBLIC_KEY"
 
 
 class FetchError(Exception):
-    """The archive did not get into the store; carries the exit code and the reason for the operator."""
+    """The archive was not accepted into the store; carries the exit code, and the reason for the operator."""
 
     def __init__(self, code: int, reason: str, sentence: str) -> None:
-        """Say what happened in one sentence."""
+        """`sentence` says what happened."""
         super().__init__(sentence)
         self.code, self.reason = code, reason
 
@@ -126,5 +126,5 @@ def main(*, signed: bool = False) -> int:
 
 
 def main_signed() -> int:
-    """Entry point where a signature is asked for: by its own name, which an image that cannot verify does not have."""
+    """Entry point for a required signature: a name of its own, which images that cannot verify signatures lack."""
     return main(signed=True)

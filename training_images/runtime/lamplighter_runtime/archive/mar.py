@@ -42,7 +42,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Archive:
-    """A written archive."""
+    """An archive that has been written."""
 
     sha256: str
     size: int  # bytes
@@ -57,16 +57,16 @@ class Example:
 
 
 class InvalidArchiveError(Exception):
-    """The file is no model archive that TorchServe could load."""
+    """The file is not a model archive that TorchServe can load."""
 
 
 def content_type(name: str) -> str:
-    """Return the content type that a request body in a file of this name is sent with."""
+    """Return the content type for sending a file of this name as a request body."""
     return CONTENT_TYPES.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
 
 
 def manifest(model: Model) -> bytes:
-    """Return the manifest's bytes: no time, no host, nothing that differs between two runs."""
+    """Return the manifest's bytes, without anything that differs between two runs, such as the time or the host."""
     entry = {
         "modelName": model.name,
         "modelVersion": model.version,
@@ -86,7 +86,7 @@ def manifest(model: Model) -> bytes:
 
 
 def write(target: Path, model: Model, members: Mapping[str, Path]) -> Archive:
-    """Write the archive under a temporary name, then rename it: a reader sees the whole file or none."""
+    """Write the archive under a temporary name, then rename it: a reader sees the whole file or none of it."""
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "w+b") as stream:
@@ -110,7 +110,7 @@ def write(target: Path, model: Model, members: Mapping[str, Path]) -> Archive:
 def _member(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, EPOCH)
     info.external_attr = 0o100644 << 16
-    info.create_system = 3  # Unix, also where Python would write another one
+    info.create_system = 3  # Unix, on any system
     return info
 
 
@@ -135,7 +135,7 @@ def read_manifest(path: Path) -> dict[str, object]:
 
 
 def model_version(document: Mapping[str, object]) -> str:
-    """Return the version that TorchServe will know the model under."""
+    """Return the version under which TorchServe serves the model."""
     model = document.get("model")
     version = model.get("modelVersion") if isinstance(model, dict) else None
     return str(version) if version else "1.0"

@@ -1,4 +1,4 @@
-"""lamplighter-package: put a run's output and its source into one deterministic model archive."""
+"""lamplighter-package: pack a run's output and source into one reproducible model archive."""
 
 import json
 import os
@@ -54,7 +54,7 @@ class Folders:
         self.places = [place for place in (source, output) if place is not None and place.is_dir()]
 
     def find(self, field: str, name: str) -> Path:
-        """Return the file or folder that `field` names, or tell where it is missing."""
+        """Return the file or folder that `field` names; PackagingError when there is none."""
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             raise PackagingError(f"{field}: {name} must be a path inside the source or the output")
@@ -64,7 +64,7 @@ class Folders:
         raise PackagingError(f"{field}: {name} is neither in the source nor in the output (found: {self._listing()})")
 
     def _listing(self) -> str:
-        # A mounted ConfigMap shows its versions as `..data` and `..2026_...`; they are not the user's.
+        # A mounted ConfigMap contains `..data` and `..2026_...`, which are not the user's files.
         names = sorted({path.name for place in self.places for path in place.iterdir() if path.name[:1] != "."})
         if not names:
             return "nothing"
@@ -73,7 +73,7 @@ class Folders:
 
 
 def members(package: Package, folders: Folders) -> tuple[mar.Model, dict[str, Path]]:
-    """Return the manifest's model and the archive's members; TorchServe expects all named files at the top."""
+    """Return the manifest's model and the archive's members; TorchServe expects all named files at the top level."""
     found: dict[str, Path] = {}
 
     def place(field: str, name: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Verifying an OpenSSF Model Signing signature of one file: who made the archive, not only which bytes it has.
+"""Verifying an OpenSSF Model Signing signature of one file: who made the archive, not only what its bytes are.
 
 A signature is a Sigstore bundle (JSON, v0.3) around a DSSE envelope (github.com/secure-systems-lab/dsse, protocol v1)
 around an in-toto statement whose predicate lists the signed files with their digests. Signatures made with a private
@@ -21,7 +21,7 @@ class SignatureError(Exception):
 
 
 class KeyUnusableError(Exception):
-    """The public key cannot be read, or is of a kind that model signing does not use."""
+    """The public key cannot be read, or is of a kind that Model Signing does not use."""
 
 
 def verify(signature: bytes, public_key: str, sha256: str) -> None:
@@ -29,7 +29,7 @@ def verify(signature: bytes, public_key: str, sha256: str) -> None:
 
     Raises:
         SignatureError: it was not, or the signature is of another kind; the message says which.
-        KeyUnusableError: `public_key` is no PEM of an elliptic curve key.
+        KeyUnusableError: `public_key` is not the PEM of an elliptic curve key.
     """
     payload, signed = _envelope(signature)
     _check_key(public_key, _encoded(payload), signed)
@@ -52,12 +52,12 @@ def _envelope(signature: bytes) -> tuple[bytes, bytes]:
 
 
 def _encoded(payload: bytes) -> bytes:
-    """What DSSE signs: its pre-authentication encoding of the payload and its type."""
+    """Return what DSSE signs: its pre-authentication encoding of the payload and its type."""
     return b"DSSEv1 %d %s %d %s" % (len(STATEMENT), STATEMENT.encode(), len(payload), payload)
 
 
 def _check_key(public_key: str, message: bytes, signed: bytes) -> None:
-    # Only here, and only for deployments that ask for it: the rest of the runtime needs the standard library alone.
+    # Imported only here, for deployments that require a signature: the rest of the runtime needs no package.
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
@@ -77,7 +77,7 @@ def _check_key(public_key: str, message: bytes, signed: bytes) -> None:
 
 
 def _signed_digest(payload: bytes) -> str:
-    """The SHA-256 of the one file that the statement is about."""
+    """Return the SHA-256 of the one file that the statement is about."""
     try:
         statement: Any = json.loads(payload)
         predicate = statement["predicate"]

@@ -1,1 +1,1 @@
-"""Checkpoints on the workspace: writing them, and choosing the one to resume from."""
+"""Checkpoints on the workspace: writing and verifying them, and selecting the one to resume from."""

@@ -1,4 +1,4 @@
-"""Checkpoints as folders: their names, how a complete one appears, which ones are kept.
+"""Checkpoints as folders: how they are named, committed and removed.
 
 A checkpoint is written into a hidden folder, which is then renamed to `attempt-<k>/step-<12 digits>/`.
 """
@@ -27,17 +27,17 @@ def attempt_of(directory: Path) -> int | None:
 
 
 def final(directory: Path, step: int) -> Path:
-    """Where the checkpoint of a step appears."""
+    """Return the folder of a step's committed checkpoint."""
     return directory / f"step-{step:012d}"
 
 
 def temporary(directory: Path, step: int) -> Path:
-    """Where the checkpoint of a step is written; the same for every rank."""
+    """Return the folder that a step's checkpoint is written to, the same for every rank."""
     return directory / f".step-{step:012d}.writing"
 
 
 def prepare(directory: Path, step: int) -> Path:
-    """Make the empty folder that a step's checkpoint is written to; remove what a killed process left there."""
+    """Create the empty folder that a step's checkpoint is written to; remove what a killed process left there."""
     folder = temporary(directory, step)
     _remove_unfinished(directory)
     folder.mkdir(parents=True)
@@ -45,12 +45,12 @@ def prepare(directory: Path, step: int) -> Path:
 
 
 def commit(directory: Path, step: int) -> Path:
-    """Make what was written the checkpoint of the step: flushed to the disk, then visible at once."""
+    """Commit what was written as the step's checkpoint: flush it to the disk, then rename it."""
     folder, target = temporary(directory, step), final(directory, step)
     manifest.write(folder, step)
     for inner in [path for path in folder.rglob("*") if path.is_dir()] + [folder]:
         _flush_folder(inner)
-    if target.exists():  # damaged, or the group went back behind it
+    if target.exists():  # damaged, or the group resumed from an earlier step
         remove(target)
     folder.rename(target)
     _flush_folder(directory)
@@ -72,7 +72,7 @@ def found(directory: Path) -> list[Path]:
 
 
 def siblings(directory: Path) -> dict[int, Path]:
-    """Return the directories of all attempts beside this one and itself, by attempt; only itself where it is alone."""
+    """Return the directories of all attempts by attempt, this one included."""
     own = attempt_of(directory)
     if own is None:
         return {1: directory}
@@ -103,7 +103,7 @@ def prune(directory: Path, keep: int) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a checkpoint; hidden first, as half a checkpoint must not be taken for one."""
+    """Remove a checkpoint; hide it first, as half of one must not be taken for a checkpoint."""
     hidden = folder.with_name(f".{folder.name}.removing")
     shutil.rmtree(hidden, ignore_errors=True)
     folder.rename(hidden)

@@ -1,4 +1,4 @@
-"""The manifest of a checkpoint: the size and SHA-256 of every file, by which a damaged checkpoint is recognised.
+"""The manifest of a checkpoint: the size and SHA-256 of every file, to recognise a damaged checkpoint.
 
 A folder without a manifest was made by a script without this library; it counts when it is not empty.
 """
@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 NAME = "manifest.json"
-HASHERS = 8  # files read at the same time; hashing releases the interpreter
+HASHERS = 8  # files read at the same time; hashing releases the interpreter lock
 
 
 def write(folder: Path, step: int) -> None:
-    """Flush every file to the disk, then write the manifest; ValueError when a file has its name."""
+    """Flush every file to the disk, then write the manifest; ValueError when a file already has that name."""
     files = _files(folder)
     if NAME in files:
         raise ValueError(f"a checkpoint cannot contain a file named {NAME}")
@@ -27,7 +27,7 @@ def write(folder: Path, step: int) -> None:
 
 
 def problem(folder: Path, step: int | None) -> str | None:
-    """Return why this is no complete checkpoint of `step`, None when it is one; reads every byte of it."""
+    """Return why this is not a complete checkpoint of `step`, None when it is one; reads every byte of it."""
     try:
         text = (folder / NAME).read_bytes()
     except FileNotFoundError:
@@ -49,7 +49,7 @@ def _difference(folder: Path, text: bytes, step: int | None) -> str | None:
         return f"{NAME} is damaged"
     if recorded != step:
         return f"{NAME} is for step {recorded}"
-    # Sizes first: most damage shows there, at no cost.
+    # Sizes first: they reveal most damage, at no cost.
     for name, (size, _) in expected.items():
         try:
             found = (folder / name).stat().st_size

@@ -1,4 +1,4 @@
-"""Which checkpoint an attempt begins with: the newest complete one, and the same for every pod."""
+"""Which checkpoint an attempt resumes from: the newest complete one, and the same for every pod."""
 
 import json
 import os
@@ -14,7 +14,7 @@ DIRECTORY_VARIABLE = "LAMPLIGHTER_CHECKPOINT_DIR"
 RESUME_VARIABLE = "LAMPLIGHTER_RESUME_DIR"
 STEP_VARIABLE = "LAMPLIGHTER_RESUME_STEP"
 AGREED = "resume.json"
-PATIENCE = 10.0  # seconds for another pod's file to become readable
+PATIENCE = 10.0  # seconds until another pod's file must be readable
 
 
 def _silent(_sentence: str) -> None:
@@ -22,7 +22,7 @@ def _silent(_sentence: str) -> None:
 
 
 def variables(environ: Mapping[str, str], say: Callable[[str], None] = _silent) -> dict[str, str]:
-    """Return what the script gets to know: the folder to resume from and its step; empty and 0 for a fresh start."""
+    """Return the script's variables: the folder to resume from and its step; empty and 0 for a fresh start."""
     directory = environ.get(DIRECTORY_VARIABLE)
     if not directory:
         return {}
@@ -32,10 +32,10 @@ def variables(environ: Mapping[str, str], say: Callable[[str], None] = _silent) 
 
 
 def choose(directory: Path, say: Callable[[str], None] = _silent) -> Path | None:
-    """Return the checkpoint to begin with, None for a fresh start; `say` hears of damaged ones.
+    """Return the checkpoint to resume from, None for a fresh start; `say` gets a sentence for each damaged one.
 
-    The attempt's own come first: its Job was suspended and goes on. Those of earlier attempts are agreed upon by the
-    first pod that writes `resume.json`, as a leftover process of an earlier attempt may still add another.
+    The attempt's own checkpoints come first: its Job was suspended and resumed. Among those of earlier attempts, the
+    first pod that writes `resume.json` decides, as a leftover process of an earlier attempt may still add another.
     """
     own = newest([directory], say)
     if own is not None:
@@ -59,7 +59,7 @@ def choose(directory: Path, say: Callable[[str], None] = _silent) -> Path | None
 
 
 def newest(directories: list[Path], say: Callable[[str], None] = _silent) -> Path | None:
-    """Return the newest complete checkpoint; directories in the order of preference."""
+    """Return the newest complete checkpoint; `directories` are in order of preference."""
     for directory in directories:
         for folder in folders.found(directory):
             reason = folders.problem(folder)
@@ -70,7 +70,7 @@ def newest(directories: list[Path], say: Callable[[str], None] = _silent) -> Pat
 
 
 def _propose(agreed: Path, folder: Path | None) -> None:
-    """Write the choice unless another pod was faster; the file appears with its content."""
+    """Write the choice unless another pod was faster; the file is never visible without its content."""
     agreed.parent.mkdir(parents=True, exist_ok=True)
     choice = None if folder is None else f"{folder.parent.name}/{folder.name}"
     handle, name = tempfile.mkstemp(dir=agreed.parent, prefix=f".{AGREED}.")

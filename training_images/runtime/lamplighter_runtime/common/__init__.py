@@ -1,1 +1,1 @@
-"""What several of these programs share: the environment, the container, its output and its last message."""
+"""What several programs share: the environment, cgroup, signals, output, and the termination message."""

@@ -1,4 +1,4 @@
-"""What this container's cgroup (v2, else v1) allows, and whether the kernel killed a process for exceeding it."""
+"""The limits of this container's cgroup (v2, else v1), and the processes that the kernel killed for memory."""
 
 import math
 import os
@@ -11,7 +11,7 @@ _UNLIMITED = 1 << 60  # cgroup v1 says "no limit" with a number near 2**63
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
-    """Return the bytes that the container may use; None where there is no limit or none can be read."""
+    """Return the memory limit in bytes; None where there is none or it cannot be read."""
     for file in MEMORY_LIMITS:
         try:
             text = (root / file).read_text(encoding="ascii").strip()

@@ -6,7 +6,7 @@ CONFIGURATION_ERROR = 78  # EX_CONFIG of sysexits.h
 
 
 class ConfigurationError(Exception):
-    """The container's environment is not what the operator's contract says."""
+    """The container's environment is not what the operator sets."""
 
 
 def required(environ: Mapping[str, str], name: str) -> str:

@@ -1,4 +1,4 @@
-"""What a rank tells the launcher: JSON datagrams on a Unix socket, sent without ever waiting."""
+"""The socket between the ranks and the launcher: events as JSON datagrams."""
 
 import array
 import contextlib
@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 PATH_VARIABLE = "LAMPLIGHTER_EVENTS"
-STACKS_SIGNAL = signal.SIGUSR2  # a rank that uses the library prints the stacks of its threads on it
-STOP_SUFFIX = ".stop"  # a file of this name beside the socket says that a stop signal came from outside
+STACKS_SIGNAL = signal.SIGUSR2  # on it, a rank that uses the library prints the stacks of its threads
+STOP_SUFFIX = ".stop"  # a file named like the socket plus this says that a stop signal came from outside
 LONGEST = 32 * 1024  # bytes of a datagram
 
 Event = dict[str, Any]
 
 
 class Sender:
-    """The rank's end. Everything that goes wrong here is dropped: a report never harms a training."""
+    """The rank's end. It drops what it cannot send: a report never harms a training."""
 
     def __init__(self, path: str) -> None:
         """Connect on the first send; `path` is what PATH_VARIABLE says."""
@@ -29,7 +29,7 @@ class Sender:
         self._process = 0
 
     def send(self, event: Event, wait: float = 0.0) -> bool:
-        """Send an event; return whether the launcher will see it. `wait`: seconds to wait for room in its queue."""
+        """Send an event and return whether it was queued; wait at most `wait` seconds for room in the queue."""
         try:
             connection = self._connected()
             connection.settimeout(wait)
@@ -39,7 +39,7 @@ class Sender:
         return True
 
     def send_files(self, event: Event, files: list[int]) -> None:
-        """Send an event and open files with it; OSError when the launcher is gone."""
+        """Send an event together with open files; OSError when the launcher is gone."""
         connection = self._connected()
         connection.settimeout(10)
         socket.send_fds(connection, [json.dumps(event).encode()], files)
@@ -61,7 +61,7 @@ class Receiver(threading.Thread):
     """The launcher's end: hands each event, and the files that came with it, to `take`."""
 
     def __init__(self, path: Path, take: Callable[[Event, list[int]], None]) -> None:
-        """Listen at `path`; OSError where no socket can be made there."""
+        """Listen at `path`; OSError where no socket can be created there."""
         super().__init__(daemon=True, name="events")
         self._take = take
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -91,7 +91,7 @@ class Receiver(threading.Thread):
                     self._take(event, list(files))
 
     def close(self) -> None:
-        """Take what has come so far, then end the thread."""
+        """Process what has arrived so far, then end the thread."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             try:
                 last.settimeout(1)

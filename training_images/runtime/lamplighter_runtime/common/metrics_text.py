@@ -1,4 +1,4 @@
-"""Metrics as the operator takes them, and reading them from printed lines such as `step=10 loss=0.3 total=100`."""
+"""Metrics as text: as JSON for the operator, and in printed lines such as `step=10 loss=0.3 total=100`."""
 
 import math
 import re
@@ -19,7 +19,7 @@ def encoded(metrics: Mapping[str, float]) -> dict[str, float | str]:
 
 
 def pairs(line: str) -> dict[str, float]:
-    """Return the numbers that a line of output names as `key=value`; empty when there are none."""
+    """Return the numbers that a line of output gives as `key=value`; empty when there are none."""
     return {name: float(value) for name, value in _PAIR.findall(line)}
 
 

@@ -1,4 +1,4 @@
-"""Running one child process in the foreground and passing the pod's stop signals on to it."""
+"""The pod's stop signals, and how signals show in exit codes and messages."""
 
 import signal
 from collections.abc import Callable
@@ -8,10 +8,10 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopRequest:
-    """Remembers the first stop signal that this process got, and tells listeners of each."""
+    """Remembers the first stop signal that this process received, and passes every one on to listeners."""
 
     def __init__(self) -> None:
-        """Nothing asked yet; listen() begins."""
+        """No signal yet; listen() begins to take them."""
         self.signal: int | None = None
         self._listeners: list[Callable[[int], None]] = []
 
@@ -21,13 +21,13 @@ class StopRequest:
             signal.signal(number, self._take)
 
     def notify(self, listener: Callable[[int], None]) -> None:
-        """Call `listener` with each stop signal; at once when one has come already."""
+        """Call `listener` with each stop signal, and immediately if one has already arrived."""
         self._listeners.append(listener)
         if self.signal is not None:
             listener(self.signal)
 
     def __call__(self) -> bool:
-        """Whether a stop was asked for."""
+        """Whether a stop signal has arrived."""
         return self.signal is not None
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
@@ -37,7 +37,7 @@ class StopRequest:
 
 
 def exit_status(code: int) -> int:
-    """Return the shell's number for a Popen return code: 128 + n for a child that signal n ended."""
+    """Return the shell's exit status for a Popen return code: 128 + n for a child that signal n terminated."""
     return 128 - code if code < 0 else code
 
 

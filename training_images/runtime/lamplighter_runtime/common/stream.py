@@ -1,4 +1,4 @@
-"""Passing a process's output through unchanged while reading along."""
+"""Passing a process's output through unchanged, and reading it on the way."""
 
 import io
 import os
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 LONGEST_LINE = 64 * 1024  # bytes; a progress bar without newlines must not grow without bound
-PATIENCE = 0.1  # seconds that the beginning of a line is held back, so that lines of several ranks do not mix
+PATIENCE = 0.1  # seconds that an unfinished line is held back, so that the lines of several ranks do not mix
 
 
 class Sink:
-    """An output that several threads write whole pieces to; one that is broken is left alone."""
+    """An output that several threads share; each piece is written whole, and a broken output is ignored."""
 
     def __init__(self, output: BinaryIO) -> None:
         """Write to `output`."""
@@ -25,21 +25,21 @@ class Sink:
                 self._output.write(data)
                 self._output.flush()
             except (OSError, ValueError):
-                return  # nobody reads the container's output any more; the training goes on
+                return  # nothing reads the container's output any more; the training continues
 
 
 class Tee(threading.Thread):
-    """Copies a pipe to outputs, in whole lines where they come fast enough, and hands each line to `observe`."""
+    """Copies a pipe in whole lines, where they arrive fast enough, and passes each line to `observe`."""
 
     def __init__(self, source: int, write: Callable[[bytes], None], observe: Callable[[str], None]) -> None:
-        """Copy and in the end close the file descriptor `source`; start() begins, join() waits for its end."""
+        """Copy the file descriptor `source`, and close it at its end, which join() waits for."""
         super().__init__(daemon=True, name=f"tee-{source}")
         self._source, self._write, self._observe = source, write, observe
 
     def run(self) -> None:
         """Copy until the source ends."""
-        line = b""  # the line begun, to observe
-        held = b""  # what of it has not been passed on yet
+        line = b""  # the unfinished line
+        held = b""  # the part of it that has not been written yet
         while True:
             if held and not select.select([self._source], [], [], PATIENCE)[0]:
                 self._write(held)
@@ -62,16 +62,16 @@ class Tee(threading.Thread):
 
 
 def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
-    """Split after the last end of a line; a progress bar ends its lines with a carriage return."""
+    """Split after the last complete line; a progress bar ends its lines with a carriage return."""
     end = len(data) if len(data) > LONGEST_LINE else max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
     return data[:end], data[end:]
 
 
 class LineFilter(threading.Thread):
-    """Copies a pipe to an output line by line, leaving out the lines that `keep` refuses."""
+    """Copies a pipe line by line, without the lines that `keep` rejects."""
 
     def __init__(self, source: io.BufferedReader, sink: BinaryIO, keep: Callable[[str], bool]) -> None:
-        """Copy `source` to `sink`; start() begins, join() waits for the source's end."""
+        """Copy `source` to `sink` until the source's end, which join() waits for."""
         super().__init__(daemon=True)
         self._source, self._sink, self._keep = source, sink, keep
 

@@ -1,4 +1,4 @@
-"""The termination message: what a container says to the operator when it ends.
+"""The termination message: what a container tells the operator when it ends.
 
 The kubelet copies at most 4096 bytes of /dev/termination-log into the pod's status; a longer file loses its end,
 which for JSON is the same as losing all of it. So the message is shortened here, where its parts are known.
@@ -18,8 +18,8 @@ DEFAULT_PATH = "/dev/termination-log"
 def render(reason: str, message: str = "", tail: Sequence[str] = (), **facts: Any) -> str:
     """Return the message as JSON of at most LIMIT bytes of valid UTF-8; facts are numbers, texts or maps of these.
 
-    What is too long loses, in this order: the oldest lines of the tail, the end of the message, the ends of texts
-    among the facts, whole maps among them.
+    A message that is too long loses, in this order: the oldest lines of the tail, the end of the message, the ends of
+    texts among the facts, whole maps among the facts.
     """
     fields: dict[str, object] = {"reason": reason}
     fields.update({name: _clean(value) if isinstance(value, str) else value for name, value in facts.items()})
@@ -46,7 +46,7 @@ def write(text: str, environ: Mapping[str, str]) -> None:
     try:
         Path(environ.get(PATH_VARIABLE) or DEFAULT_PATH).write_text(text, encoding="utf-8")
     except OSError:
-        return  # the exit code and the log still tell; a container must not fail for want of a message
+        return  # the exit code and the log remain; a container must not fail because it cannot leave a message
 
 
 def fail(
@@ -58,7 +58,7 @@ def fail(
     tail: Sequence[str] = (),
     **facts: Any,
 ) -> int:
-    """Tell the operator and the log why `program` ends; return `code`, which it should exit with."""
+    """Report to the operator and in the log why `program` fails; return `code`, which it should exit with."""
     write(render(reason, sentence, tail, exitCode=code, **facts), environ)
     print(f"{program}: {reason} (exit code {code}): {sentence}", file=sys.stderr, flush=True)
     return code

@@ -1,18 +1,18 @@
-"""Finding Python exceptions in a stream of log lines, several processes mixed."""
+"""Finding Python exceptions in log lines, where those of several processes may be mixed."""
 
 import re
 from dataclasses import dataclass, field
 
 HEADER = "Traceback (most recent call last):"
 CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
-# torch.distributed marks the lines of an uncaught exception with the rank it happened in.
+# torch.distributed marks the lines of an uncaught exception with its rank.
 _RANK = re.compile(r"^\[rank(\d+)\]: ?")
 _FRAME = re.compile(r'^ +File "(?:[^"]*/)?([^"/]+)", (line \d+, in .+)$')
 
 
 @dataclass(frozen=True)
 class Raised:
-    """One exception as a traceback printed it: `ValueError: boom`, and the rank when the line said one.
+    """An exception as a traceback printed it (`ValueError: boom`), and its rank if the line was marked with one.
 
     `first` is the exception that a chain began with ("During handling of the above exception ..."), else None;
     `where` is the innermost frame, `handler.py, line 7, in handle`, empty when the traceback shows none.
@@ -30,12 +30,12 @@ class TracebackFinder:
     def __init__(self, keep: int = 64) -> None:
         """Keep at most `keep` exceptions, the newest."""
         self._keep = keep
-        self._open: dict[int | None, str] = {}  # with the newest frame
+        self._open: dict[int | None, str] = {}  # the newest frame of the traceback that is being read, by rank
         self._chained: set[int | None] = set()
         self.found: list[Raised] = []
 
     def feed(self, line: str) -> Raised | None:
-        """Take one line; return the exception that it completes, if it does."""
+        """Read one line; return the exception that it completes, if it does."""
         match = _RANK.match(line)
         rank = int(match.group(1)) if match else None
         text = (line[match.end() :] if match else line).rstrip("\r\n")

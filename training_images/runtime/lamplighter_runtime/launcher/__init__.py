@@ -1,1 +1,1 @@
-"""What runs around a training: it starts torchrun, watches the ranks and tells the operator how they do."""
+"""The launcher: it starts torchrun, watches the ranks, and reports their progress and their end to the operator."""

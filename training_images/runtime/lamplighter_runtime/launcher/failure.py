@@ -1,4 +1,4 @@
-"""Why a training ended other than well, from the ranks' last words and torchrun's account."""
+"""Why a training failed: the cause, found in the output of its ranks and of torchrun."""
 
 import re
 import signal
@@ -11,7 +11,7 @@ from lamplighter_runtime.common.signals import signal_name
 from lamplighter_runtime.common.tracebacks import TracebackFinder
 from lamplighter_runtime.launcher import torchrun
 
-# An error that names the device itself as broken, whatever the program did: CUDA's and ROCm's words and the driver's.
+# Errors of CUDA, ROCm and the driver that name the device itself as broken, whatever the program did.
 _GPU_FAILED = re.compile(
     r"uncorrectable (ECC|NVLink)|ECCUncorrectable|ECCNotCorrectable|fallen off the bus|GPU is lost|\bXid\b.{0,40}\d"
     r"|CUDA-capable device\(?s?\)? (is/)?are (all )?(busy or )?unavailable|DevicesUnavailable|hardware stack error"
@@ -31,22 +31,22 @@ class Cause:
 
     @property
     def peer_lost(self) -> bool:
-        """Whether it only follows from the end of another rank."""
+        """Whether it is only the consequence of another rank's end."""
         return torchrun.is_peer_loss(self.sentence)
 
     @property
     def hung(self) -> bool:
-        """Whether a collective waited in vain for another rank."""
+        """Whether a collective timed out waiting for another rank."""
         return torchrun.timeout_in(self.sentence) is not None
 
     @property
     def gpu_failed(self) -> bool:
-        """Whether the device is named as broken, by the error or by a library just before it."""
+        """Whether the error, or a library just before it, names the device as broken."""
         return bool(_GPU_FAILED.search(self.sentence)) or any(map(_GPU_FAILED.search, self.tail))
 
 
 class RankOutput:
-    """Reads the output and the errors of one rank."""
+    """Reads the standard output and standard error of one rank."""
 
     def __init__(self) -> None:
         """Start with nothing read."""
@@ -56,25 +56,25 @@ class RankOutput:
         self._lock = threading.Lock()
 
     def feed(self, line: str, errors: bool) -> None:
-        """Take a line of standard output, or of standard error."""
+        """Read a line of standard output, or of standard error (`errors`)."""
         with self._lock:
             if line.strip():
-                # A progress bar writes one line over and over; its last state counts.
+                # A progress bar rewrites its line again and again; only its last state counts.
                 self._tail.append(line.rstrip().rpartition("\r")[2])
             if errors:
                 self._tracebacks.feed(line)
                 self._timed_out = self._timed_out or torchrun.timeout_in(line)
 
     def uncaught(self, rank: int) -> str | None:
-        """The exception that PyTorch marked as the one that ends this rank; only with a process group."""
+        """Return the exception that PyTorch marked as ending this rank; it does so only with a process group."""
         with self._lock:
             return next((raised.text for raised in self._tracebacks.found if raised.rank == rank), None)
 
     def cause(self, rank: int | None, code: int) -> Cause:
-        """Tell why this rank ended with `code`."""
+        """Return why this rank exited with `code`."""
         with self._lock:
             tail = list(self._tail)
-            # What is raised after a timeout follows from it.
+            # An exception after a timeout is its consequence.
             said = self._timed_out or self._tracebacks.cause(rank) or _unexplained(code, tail)
             return Cause(said, code, rank, tail)
 
@@ -86,7 +86,7 @@ def _unexplained(code: int, tail: Sequence[str]) -> str:
 
 
 class Outputs:
-    """The output of all local ranks, and what torchrun itself writes."""
+    """The output of all local ranks, and of torchrun itself."""
 
     def __init__(self) -> None:
         """Start with nothing read."""
@@ -94,7 +94,7 @@ class Outputs:
         self.torchrun = torchrun.FailureReader()
 
     def begin(self) -> None:
-        """The ranks are about to start, or to start anew with other numbers."""
+        """Forget everything: the ranks are about to start, or to restart with other numbers."""
         self._ranks = {}
         self.torchrun.begin()
 
@@ -103,17 +103,17 @@ class Outputs:
         return self._ranks.setdefault(rank, RankOutput())
 
     def snapshot(self) -> dict[int, RankOutput]:
-        """The readers of the ranks that run now."""
+        """Return the readers of the ranks that run now."""
         return dict(self._ranks)
 
     def cause(self, code: int) -> Cause:
-        """Tell what ended the training; `code` is torchrun's own.
+        """Return what ended the training; `code` is torchrun's own exit code.
 
-        torchrun looks every 0.1 seconds, so the rank that it saw first may have been the second: a rank that failed by
-        itself counts before one that lost a peer.
+        torchrun polls every 0.1 seconds, so the rank that it saw first may have failed second: a rank that failed on
+        its own counts before one that lost a peer.
         """
         said = self.torchrun
-        if not self._ranks:  # torchrun started none, or could not tell their output apart
+        if not self._ranks:  # torchrun started none, or their output is mixed with its own
             ended = code if said.exit_code is None else said.exit_code
             return Cause(said.cause or _unexplained(ended, said.tail), ended, said.rank, said.tail)
         if not said.failures:
@@ -124,7 +124,7 @@ class Outputs:
 
 
 def own_error(outputs: Mapping[int, RankOutput], rank: int, code: int) -> Cause | None:
-    """Return the user's own error among the ranks of a node, of which `rank` was seen to fail first; else None."""
+    """Return the user's own error on this node, else None; `rank` is the one that torchrun saw fail first."""
     failed = outputs[rank].cause(rank, code) if rank in outputs else None
     if failed is not None and code > 0 and not failed.peer_lost:
         return failed

@@ -1,4 +1,4 @@
-"""Noticing that a rank has stopped giving signs of life, which a deadlocked collective never does by itself."""
+"""Detecting hangs: a deadlocked collective never ends on its own, but its ranks stop giving signs of life."""
 
 import signal
 import threading
@@ -9,18 +9,18 @@ from lamplighter_runtime.common.event_socket import STACKS_SIGNAL
 from lamplighter_runtime.launcher import processes
 from lamplighter_runtime.launcher.progress import Progress, RankState
 
-STACKS_TIME = 3.0  # seconds for the stacks to reach the log
+STACKS_TIME = 3.0  # seconds that the ranks get to print their stacks
 
 
 class Watchdog(threading.Thread):
-    """Ends the ranks when one of them was silent for too long after its first sign of life."""
+    """Kills the ranks when one of them has been silent for too long after its first sign of life."""
 
-    def __init__(self, timeout: float, progress: Progress, torchrun: int, stopped: Callable[[], bool]) -> None:
-        """`timeout` in seconds; `torchrun` is its process id; nothing hangs once `stopped` says so."""
+    def __init__(self, timeout: float, progress: Progress, torchrun_pid: int, stopped: Callable[[], bool]) -> None:
+        """`timeout` in seconds; once `stopped` returns True, nothing hangs."""
         super().__init__(daemon=True, name="watchdog")
-        self._timeout, self._progress, self._torchrun, self._stopped = timeout, progress, torchrun, stopped
+        self._timeout, self._progress, self._torchrun_pid, self._stopped = timeout, progress, torchrun_pid, stopped
         self._ended = threading.Event()
-        self.sentence: str | None = None  # what was found, once ranks were ended for it
+        self.sentence: str | None = None  # what was detected, once the ranks are being killed for it
         self.rank: int | None = None
 
     def run(self) -> None:
@@ -29,8 +29,8 @@ class Watchdog(threading.Thread):
             found = silent(self._progress.ranks(), time.monotonic(), self._timeout)
             if not found or self._stopped():
                 continue
-            alive = processes.ranks(self._torchrun)
-            # A rank that has ended is silent as well.
+            alive = processes.ranks(self._torchrun_pid)
+            # A rank that has exited is silent, too.
             found = {rank: since for rank, since in found.items() if rank in alive}
             if found:
                 self._end(found, alive)
@@ -54,12 +54,12 @@ class Watchdog(threading.Thread):
             if rank in states and states[rank].stacks:
                 processes.send(process, STACKS_SIGNAL)
         self._ended.wait(STACKS_TIME)
-        # torchrun first: it would start the ranks again where it may.
-        processes.send(self._torchrun, signal.SIGKILL)
+        # torchrun first: it might restart the ranks.
+        processes.send(self._torchrun_pid, signal.SIGKILL)
         for process in alive.values():
             processes.send_group(process, signal.SIGKILL)
 
 
 def silent(ranks: Mapping[int, RankState], now: float, timeout: float) -> dict[int, float]:
-    """Return the ranks that were silent for `timeout` seconds, and for how long."""
+    """Return the ranks that have been silent for at least `timeout` seconds, and for how long."""
     return {rank: now - state.seen for rank, state in ranks.items() if now - state.seen >= timeout}

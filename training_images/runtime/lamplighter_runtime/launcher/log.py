@@ -1,4 +1,4 @@
-"""The launcher's own words."""
+"""The launcher's own log lines."""
 
 import sys
 
@@ -6,5 +6,5 @@ PROGRAM = "lamplighter-train"
 
 
 def say(sentence: str) -> None:
-    """Write a line of the launcher's own to standard error."""
+    """Write a log line to standard error."""
     print(f"{PROGRAM}: {sentence}", file=sys.stderr, flush=True)

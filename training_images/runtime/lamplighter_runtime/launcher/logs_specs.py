@@ -1,4 +1,4 @@
-"""A plugin of torchrun (`--logs-specs lamplighter`): the output of each rank goes to the launcher through pipes.
+"""A plugin of torchrun (`--logs-specs lamplighter`) that sends each rank's output to the launcher through pipes.
 
 torchrun opens two paths per rank and gives them to the process that it starts. Here they name the writing ends of
 pipes, whose reading ends travel to the launcher: no file grows, nothing is polled.
@@ -17,28 +17,28 @@ SCRATCH_VARIABLE = "LAMPLIGHTER_SCRATCH"
 
 
 class PipedLogs:
-    """What torchrun calls a LogsSpecs; constructed by it, with its options for files, which are not used."""
+    """A LogsSpecs in torchrun's terms; torchrun passes options for log files to it, which are not used."""
 
     def __init__(self, *_: object, **__: object) -> None:
-        """Find the launcher by the environment that it set."""
+        """Find the launcher by the environment variables that it has set."""
         self._launcher = event_socket.Sender(os.environ[event_socket.PATH_VARIABLE])
         self._scratch = Path(os.environ[SCRATCH_VARIABLE])
         self._open: list[int] = []
 
     @property
     def root_log_dir(self) -> str:
-        """Where torchrun says that its logs are."""
+        """The folder that torchrun takes for that of its logs."""
         return str(self._scratch)
 
     def reify(self, envs: dict[int, dict[str, str]]) -> Any:
-        """Return where the output and errors of the ranks that are about to start go; `envs` by local rank."""
+        """Return where the ranks that are about to start write to; `envs` holds their variables by local rank."""
         self._close()
         ranks = sorted(int(environ["RANK"]) for environ in envs.values())
         self._launcher.send({"event": "start", "ranks": ranks}, wait=10)
         stdouts, stderrs, errors = {}, {}, {}
         chosen = selection.variables(os.environ) if os.environ.get("LAMPLIGHTER_ELASTIC") == "1" else {}
         for local_rank, environ in envs.items():
-            # An elastic group that forms anew goes on from what it has saved meanwhile.
+            # An elastic group that forms again resumes from what it has saved meanwhile.
             environ.update(chosen)
             stdouts[local_rank] = self._pipe(environ["RANK"], "stdout")
             stderrs[local_rank] = self._pipe(environ["RANK"], "stderr")

@@ -1,4 +1,4 @@
-"""The ranks as processes: torchrun's children, found by what /proc says."""
+"""The ranks as processes: torchrun's children, found through /proc."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ PROC = Path("/proc")
 
 
 def ranks(parent: int, proc: Path = PROC) -> dict[int, int]:
-    """Return the process ids of torchrun's ranks that run, by global rank; `parent` is torchrun's."""
+    """Return the process ids of torchrun's running ranks, by global rank; `parent` is torchrun's process id."""
     found = {}
     for folder in proc.iterdir():
         if folder.name.isdigit() and _parent(folder) == parent and (rank := _rank(folder)) is not None:
@@ -20,7 +20,7 @@ def ranks(parent: int, proc: Path = PROC) -> dict[int, int]:
 def _parent(folder: Path) -> int | None:
     """Return the parent's id; None for a process that is gone or a zombie."""
     try:
-        # The name may hold spaces and parentheses; what follows its end does not.
+        # The name may contain spaces and parentheses; what follows it does not.
         state, parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
     except (OSError, ValueError):
         return None
@@ -40,12 +40,12 @@ def _rank(folder: Path) -> int | None:
 
 
 def send(process: int, number: signal.Signals) -> None:
-    """Send a signal to a process that may be gone."""
+    """Send a signal to a process, which may be gone."""
     with suppress(ProcessLookupError, PermissionError):
         os.kill(process, number)
 
 
 def send_group(process: int, number: signal.Signals) -> None:
-    """Send a signal to a rank and all that it started; torchrun gives each rank a group of its own."""
+    """Send a signal to a rank and all its descendants; torchrun gives each rank a process group of its own."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process, number)

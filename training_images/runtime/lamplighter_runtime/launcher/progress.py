@@ -1,4 +1,4 @@
-"""How far the training on this node is: what its ranks last said, and how fast that changes."""
+"""The progress of the training on this node: what its ranks last reported, and how fast that changes."""
 
 import threading
 import time
@@ -10,13 +10,13 @@ from typing import Any
 from lamplighter_runtime.common import metrics_text
 from lamplighter_runtime.common.event_socket import Event
 
-WINDOW = 60.0  # seconds that speeds are taken over
+WINDOW = 60.0  # seconds over which speeds are averaged
 RESOLUTION = 0.5  # seconds between two points of the window
 
 
 @dataclass
 class RankState:
-    """What one rank said last."""
+    """What one rank reported last."""
 
     seen: float = 0.0  # time.monotonic() of its last sign of life; 0 before the first
     stacks: bool = False  # whether it dumps its stacks on event_socket.STACKS_SIGNAL
@@ -24,7 +24,7 @@ class RankState:
     total: int | None = None
     checkpoint: int | None = None
     metrics: dict[str, float] = field(default_factory=dict)
-    # (time.monotonic(), step, samples of the whole group) now and then
+    # (time.monotonic(), step, samples of all ranks) within the window
     points: deque[tuple[float, int, float]] = field(default_factory=deque)
 
 
@@ -32,19 +32,19 @@ class Progress:
     """Collects the events of the local ranks; every method may be called from any thread."""
 
     def __init__(self) -> None:
-        """Nothing is known yet."""
+        """Start with no ranks."""
         self._lock = threading.Lock()
         self._ranks: dict[int, RankState] = {}
         self._stopping = False
 
     def begin(self) -> None:
-        """The ranks are about to start, or to start anew with other numbers."""
+        """Forget everything: the ranks are about to start, or to restart with other numbers."""
         with self._lock:
             self._ranks.clear()
             self._stopping = False
 
     def take(self, event: Event) -> None:
-        """Take an event of a rank; every event is a sign of life. A malformed one is ignored."""
+        """Process an event of a rank, which is always a sign of life; ignore a malformed one."""
         try:
             rank, kind = int(event["rank"]), event["event"]
             with self._lock:
@@ -61,7 +61,7 @@ class Progress:
             return
 
     def take_line(self, rank: int, line: str) -> None:
-        """Take the metrics of a printed line, if it holds any."""
+        """Process the metrics in a printed line, if there are any."""
         found = metrics_text.pairs(line)
         if not found:
             return
@@ -69,7 +69,7 @@ class Progress:
         self.take({"event": "report", "rank": rank, "step": _whole(step), "total": _whole(total), "metrics": found})
 
     def ranks(self) -> dict[int, RankState]:
-        """What is known of each rank that gave a sign of life."""
+        """Return the state of each rank that has given a sign of life."""
         with self._lock:
             return dict(self._ranks)
 
@@ -80,12 +80,12 @@ class Progress:
             return self._stopping
 
     def facts(self) -> dict[str, Any]:
-        """What the termination message says: the lowest local rank's view."""
+        """Return what the termination message says about progress: the lowest local rank's view."""
         with self._lock:
             return _facts(self._ranks[min(self._ranks)]) if self._ranks else {}
 
     def report(self) -> dict[str, Any] | None:
-        """What the operator is told; None unless global rank 0 is here and gave a sign of life."""
+        """Return the report to the operator; None unless global rank 0 runs here and has given a sign of life."""
         with self._lock:
             state = self._ranks.get(0)
             if state is None:

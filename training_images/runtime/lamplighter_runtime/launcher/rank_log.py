@@ -1,6 +1,6 @@
 """Each rank's output in a bounded file on the workspace.
 
-The Job controller deletes the other pods of a failure, and with them their logs.
+When one pod fails, the Job controller deletes the others, and their logs are gone with them.
 """
 
 import queue
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 SEGMENT = 256 * 1024  # bytes; there are two: rank-<n>.log and the older rank-<n>.log.1
-QUEUED = 256  # pieces that may wait for a slow volume before new ones are left out
+QUEUED = 256  # pieces that may wait for a slow volume before new ones are dropped
 
 
 class RankLog:
-    """One file of bounded size that keeps the newest."""
+    """A log of bounded size that keeps the newest output."""
 
     def __init__(self, path: Path) -> None:
         """Append to `path`; OSError when that is impossible."""
@@ -39,7 +39,7 @@ class RankLog:
 
 
 class RankLogs(threading.Thread):
-    """Writes the logs of all local ranks; a volume that is full, slow or missing costs the log and nothing else."""
+    """Writes the logs of all local ranks; a full, slow or missing volume costs the logs and nothing else."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         """Write into `folder`, which need not exist yet; `say` gets one sentence when that fails."""
@@ -50,7 +50,7 @@ class RankLogs(threading.Thread):
         self._broken = False
 
     def write(self, rank: int, data: bytes) -> None:
-        """Have the data written some time; never waits."""
+        """Queue the data for writing; never waits."""
         if self._broken:
             return
         try:
@@ -75,7 +75,7 @@ class RankLogs(threading.Thread):
             self._say(f"cannot keep the ranks' logs in {self._folder}: {error}; training continues without them")
 
     def close(self) -> None:
-        """Write what is waiting, for two seconds at most."""
+        """Write what is queued, within three seconds."""
         try:
             self._queue.put(None, timeout=1)
         except queue.Full:

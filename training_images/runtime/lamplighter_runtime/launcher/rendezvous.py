@@ -1,4 +1,4 @@
-"""Where the nodes of a training meet, and waiting for the pod that is there.
+"""The rendezvous: where the nodes of a training meet, and the wait for the pod that hosts it.
 
 A headless Service's records appear seconds after its pods, and a pod may come minutes after the others.
 """
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rendezvous:
-    """Where several nodes meet."""
+    """Where the nodes meet."""
 
     host: str
     port: int
-    elastic: bool  # c10d: the first pod's store must be there before the others begin
+    elastic: bool  # c10d: the first pod's store must answer before the others start
     first: bool  # whether this is the pod that hosts it
 
 
 def configured(environ: Mapping[str, str]) -> Rendezvous | None:
-    """Return where the nodes meet, None where there is one node only."""
+    """Return the rendezvous that the environment configures, None for a single node."""
     if environ.get("PET_NNODES", "1") == "1" or environ.get("PET_STANDALONE"):
         return None
     first = (environ.get("PET_NODE_RANK") or environ.get("JOB_COMPLETION_INDEX") or "0") == "0"
@@ -32,14 +32,14 @@ def configured(environ: Mapping[str, str]) -> Rendezvous | None:
 
 
 def options(environ: Mapping[str, str], place: Rendezvous | None, timeout: int) -> dict[str, str]:
-    """Return variables that make torchrun wait `timeout` seconds for slow peers; what is set already stays."""
+    """Return variables that make torchrun wait `timeout` seconds for slow peers; what is already set stays."""
     if place is None:
         return {}
     ours, variables = {"timeout": str(timeout)}, {}
     if place.elastic:
-        # With a shared store a rank 0 that survives does not tell a newcomer where it is (PyTorch 2.13): both wait.
+        # With a shared store, a surviving rank 0 does not publish its address to a newcomer (PyTorch 2.13): both wait.
         variables = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
-        # Found out by resolving its own name, a first pod without DNS would think that another one hosts the store.
+        # Left to torchrun, a first pod that cannot resolve its own name would believe that another pod hosts the store.
         ours = {"join_timeout": str(timeout), "is_host": "true" if place.first else "false"}
     text = environ.get("PET_RDZV_CONF", "")
     given = {pair.partition("=")[0].strip() for pair in text.split(",")}
@@ -54,9 +54,9 @@ def wait_for_name(
     report: Callable[[str], None] = lambda _: None,
     pause: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Return True once `host` resolves; False after `timeout` seconds, or as soon as `stopped` says so.
+    """Return True once `host` resolves; False after `timeout` seconds, or as soon as `stopped` returns True.
 
-    Tries grow from 0.1 to 2 seconds apart; `report` gets a sentence every 15 seconds of waiting.
+    Attempts are 0.1 seconds apart at first and 2 seconds later; `report` gets a sentence every 15 seconds.
     """
 
     def resolve() -> None:
@@ -73,7 +73,7 @@ def wait_for_port(
     report: Callable[[str], None] = lambda _: None,
     pause: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Return True once somebody listens at `host`:`port`; otherwise as wait_for_name."""
+    """Return True once `host`:`port` accepts connections; otherwise like wait_for_name."""
 
     def connect() -> None:
         socket.create_connection((host, port), timeout=5).close()
@@ -90,7 +90,7 @@ def _wait(
     pause: Callable[[float], None],
 ) -> bool:
     started = time.monotonic()
-    told, delay = started, 0.1
+    reported, delay = started, 0.1
     while not stopped():
         try:
             attempt()
@@ -98,8 +98,8 @@ def _wait(
             now = time.monotonic()
             if now - started >= timeout:
                 return False
-            if now - told >= 15:
-                told = now
+            if now - reported >= 15:
+                reported = now
                 report(f"still waiting for {what} after {now - started:.0f} s ({error})")
             pause(delay)
             delay = min(delay * 1.5, 2.0)

@@ -1,4 +1,4 @@
-"""Telling the operator how far the training is: the latest report, now and then; what is lost is lost."""
+"""Reporting progress to the operator: always the latest report; those that are lost are not repeated."""
 
 import json
 import threading
@@ -11,21 +11,21 @@ from typing import Any
 
 from lamplighter_runtime.common.environment import integer
 
-TIMEOUT = 5.0  # seconds of one request
-LAST_TIMEOUT = 2.0  # seconds of the request that is made when the training has ended
-LONGEST_PAUSE = 300.0  # seconds between two tries
-OVER = 410  # this attempt has ended: nobody wants to hear more of it
+TIMEOUT = 5.0  # seconds that a request may take
+LAST_TIMEOUT = 2.0  # seconds that the request at the end of the training may take
+LONGEST_PAUSE = 300.0  # seconds between two attempts
+OVER = 410  # HTTP status: this attempt has ended, and the operator takes no more reports of it
 
 Report = dict[str, Any]
 
 
 class Reporter(threading.Thread):
-    """Posts the latest report each interval if it is new; waits longer and longer while that fails."""
+    """Posts the latest report every interval if it is new; waits longer and longer while that fails."""
 
     def __init__(
         self, environ: Mapping[str, str], latest: Callable[[], Report | None], say: Callable[[str], None]
     ) -> None:
-        """Read where to report to; ConfigurationError for a variable that is no number."""
+        """Read where to report to; ConfigurationError for a variable that is not a number."""
         super().__init__(daemon=True, name="reporter")
         self._url = environ.get("LAMPLIGHTER_PROGRESS_URL", "")
         self._token_file = environ.get("LAMPLIGHTER_PROGRESS_TOKEN_FILE", "")
@@ -49,7 +49,7 @@ class Reporter(threading.Thread):
 
     def run(self) -> None:
         """Report until close() is called."""
-        # The first report should not have to wait for the interval to pass.
+        # The first report does not wait for the interval.
         while self._latest() is None:
             if self._ended.wait(min(1.0, self._interval)):
                 return
@@ -59,7 +59,7 @@ class Reporter(threading.Thread):
                 return
 
     def close(self) -> None:
-        """Send the last report, briefly, and end."""
+        """Send the last report within a few seconds, and end."""
         self._ended.set()
         if not self.is_alive() and self._sent is None and self._latest() is None:
             return
@@ -80,7 +80,7 @@ class Reporter(threading.Thread):
                 self._sent, self._pause, self._failed = report, self._interval, ""
         except urllib.error.HTTPError as error:
             self._refused(error)
-        except Exception as error:  # whatever it is, the training goes on
+        except Exception as error:  # no error of a report may end the training
             self._missed(str(error), None)
 
     def _token(self) -> str:

@@ -1,4 +1,4 @@
-"""Running torchrun and watching over its ranks: their output, their events, stopping them."""
+"""The supervisor of torchrun and its ranks: it reads their output and events, and stops them."""
 
 import contextlib
 import os
@@ -22,19 +22,19 @@ from lamplighter_runtime.launcher.progress import Progress
 from lamplighter_runtime.launcher.rank_log import RankLogs
 from lamplighter_runtime.launcher.reporter import Reporter
 
-LAST_WORDS = 0.5  # seconds for the output of a rank that failed to arrive
-FAREWELL = 10.0  # seconds that torchrun has to end by itself once its ranks have ended
-RESERVE = 3.0  # seconds of the grace period that are left for the message and the last report
+OUTPUT_DELAY = 0.5  # seconds until the output of a failed rank has arrived
+EXIT_TIMEOUT = 10.0  # seconds that torchrun has to exit once its ranks have exited
+RESERVE = 3.0  # seconds of the grace period that are kept for the termination message and the last report
 
 
 class Supervisor:
     """One torchrun, from its start to its end."""
 
     def __init__(self, environ: Mapping[str, str], scratch: Path, stop: StopRequest) -> None:
-        """`scratch` is an empty folder of ours; ConfigurationError for a variable that is no number."""
+        """`scratch` is an empty folder; ConfigurationError for a variable that is not a number."""
         self.progress = Progress()
         self.outputs = failure.Outputs()
-        self.refused: failure.Cause | None = None  # a user's error that an elastic torchrun would have repeated
+        self.refused: failure.Cause | None = None  # the user's error that an elastic torchrun would only have repeated
         self.hang: Watchdog | None = None
         self._environ, self._stop = environ, stop
         self._scratch = scratch
@@ -74,7 +74,7 @@ class Supervisor:
         return code
 
     def report_end(self) -> None:
-        """Let the operator have the last report; takes two seconds at most."""
+        """Send the last report to the operator."""
         if self._reporter.wanted:
             self._reporter.close()
 
@@ -97,7 +97,7 @@ class Supervisor:
         return {**self._environ, **ours}
 
     def _copy_own(self, with_ranks: bool) -> None:
-        """Copy what torchrun writes; without the plugin the ranks write there, too."""
+        """Copy torchrun's own output; `with_ranks`: without the plugin, the output of the ranks is part of it."""
         out, err = self._process.stdout, self._process.stderr
         if out is None or err is None:
             raise RuntimeError("torchrun was started without pipes")
@@ -154,19 +154,19 @@ class Supervisor:
             judge.start()
 
     def _judge(self, failed: torchrun.Failed, outputs: Mapping[int, failure.RankOutput], ranks: Sequence[int]) -> None:
-        """End an elastic torchrun that would only repeat a user's error; a lost peer or a signal it should mend."""
-        # Held, so that it does not join the others' next round only to leave them waiting in it.
+        """Kill an elastic torchrun that would only repeat a user's error; let it restart after other failures."""
+        # Suspended, so that it does not join the others' next round only to leave them waiting there.
         processes.send(self._process.pid, signal.SIGSTOP)
         try:
-            time.sleep(LAST_WORDS)
+            time.sleep(OUTPUT_DELAY)
             rank = ranks[failed.local_rank] if failed.local_rank < len(ranks) else 0
             self.refused = failure.own_error(outputs, rank, failed.code)
-        finally:  # whatever happens here, it must not be held for ever
+        finally:  # whatever happens here, it must not stay suspended
             if self._stop.signal is None:
                 processes.send(self._process.pid, signal.SIGCONT if self.refused is None else signal.SIGKILL)
 
     def _begin_stop(self, number: signal.Signals | None) -> None:
-        """Stop without holding up whoever asks, once; None: the ranks stop by themselves."""
+        """Begin a stop, once, in a thread of its own; None: the ranks stop on their own."""
         if self._stopping.acquire(blocking=False):
             if number is not None:
                 with contextlib.suppress(OSError):
@@ -174,26 +174,26 @@ class Supervisor:
             threading.Thread(target=self._end, args=(number,), daemon=True, name="stop").start()
 
     def _end(self, number: signal.Signals | None) -> None:
-        """Pass a stop on to the ranks alone, give them their grace, then end torchrun.
+        """Pass the stop signal on to the ranks alone, give them their grace period, then end torchrun.
 
-        torchrun would signal whole process groups: a DataLoader's workers would die first, and their death would end
-        the script by an exception before it can save.
+        torchrun would signal whole process groups: a DataLoader's workers would die first, and the script would end
+        with an exception before it can save.
         """
         deadline = time.monotonic() + max(1.0, self._grace - RESERVE) if self._grace else float("inf")
-        told: set[int] = set()
+        signalled: set[int] = set()
         ranks = processes.ranks(self._process.pid)
         if not ranks and number is not None:
             self._process.send_signal(number)
             return
         if self._elastic:
-            # The others form anew as soon as the ranks end: this node must not be counted in.
+            # The others form a new group as soon as these ranks exit; this node must not join it.
             processes.send(self._process.pid, signal.SIGSTOP)
         gone: float | None = None
         while self._process.poll() is None:
             ranks = processes.ranks(self._process.pid)
-            for process in set(ranks.values()) - told if number is not None else ():
+            for process in set(ranks.values()) - signalled if number is not None else ():
                 processes.send(process, number)  # type: ignore[arg-type]
-                told.add(process)
+                signalled.add(process)
             now = time.monotonic()
             if now > deadline:
                 say(f"the script did not end within its grace period of {self._grace} s; killing it")
@@ -204,7 +204,7 @@ class Supervisor:
             if gone is not None and self._elastic:
                 processes.send(self._process.pid, signal.SIGKILL)
                 return
-            if gone is not None and now - gone > FAREWELL:
+            if gone is not None and now - gone > EXIT_TIMEOUT:
                 self._process.send_signal(signal.SIGTERM)
                 return
             time.sleep(0.1)
@@ -214,7 +214,7 @@ class Supervisor:
             receiver.close()
         if self.hang is not None:
             self.hang.close()
-        # A grandchild that outlives torchrun may hold a pipe open; what it still writes is not worth waiting for.
+        # A grandchild that outlives torchrun may keep a pipe open; its output is not worth waiting for.
         deadline = time.monotonic() + 5
         for tee in self._tees:
             tee.join(timeout=max(0.0, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""How torchrun is called and what its output says: all that knows torchrun is here."""
+"""How torchrun is called, and what its output says."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _CHILD_FAILED = re.compile(r"\] failed \(exitcode: (-?\d+)\) local_rank: (\d+)")
 _ROOT_CAUSE = "Root Cause (first observed failure):"
 _TABLE_RANK = re.compile(r"^\s+rank\s+: (\d+)")
 _TABLE_EXIT = re.compile(r"^\s+exitcode\s+: (-?\d+)")
-# How the collectives of PyTorch complain when another process of the group has gone.
+# What PyTorch's collectives raise when another process of the group is gone.
 _PEER_LOST = re.compile(
     r"gloo/\S+ .*((closed|reset) by peer|broken pipe|connection refused|timed? ?out)"
     r"|ncclRemoteError|ncclSystemError|NCCL.*unhandled system error|NCCL communicator was aborted"
@@ -28,9 +28,9 @@ _PEER_LOST = re.compile(
     r"|Rendezvous(Connection|Closed)Error|CheckpointError: .* failed on rank",
     re.IGNORECASE,
 )
-# A collective of NCCL that never ended: PyTorch's own watchdog says so, then aborts the rank without a traceback.
+# PyTorch's watchdog reports an NCCL collective that timed out, then aborts the rank without a traceback.
 _TIMED_OUT = re.compile(r"(\[Rank \d+\] )?Watchdog caught collective operation timeout: .*")
-# torchrun itself could not meet the others.
+# torchrun itself could not reach the rendezvous.
 _UNREACHABLE = re.compile(r"RendezvousTimeoutError|DistStoreError|DistNetworkError.*timed out")
 
 
@@ -41,7 +41,7 @@ def command(arguments: Sequence[str], logs_specs: str | None = None) -> list[str
 
 
 def takes_plugin(name: str) -> bool:
-    """Whether torchrun finds our plugin: PyTorch 2.3 or newer, and this package installed, not just on the path."""
+    """Whether torchrun finds our plugin: it needs PyTorch 2.3, and this package installed, not just on the path."""
     try:
         major, minor = (int(part) for part in metadata.version("torch").split(".")[:2])
     except (metadata.PackageNotFoundError, ValueError):
@@ -50,7 +50,7 @@ def takes_plugin(name: str) -> bool:
 
 
 def recorded_error(path: Path) -> str | None:
-    """Return the message of torchrun's error file; ranks write one only where the script uses `@record`."""
+    """Return the message in torchrun's error file, which ranks write only where the script uses `@record`."""
     try:
         message = json.loads(path.read_text(encoding="utf-8"))["message"]
         text = message if isinstance(message, str) else message["message"]
@@ -60,33 +60,33 @@ def recorded_error(path: Path) -> str | None:
 
 
 def is_peer_loss(error: str) -> bool:
-    """Whether an exception only follows from the end of another rank, whose pod knows the cause."""
+    """Whether an exception is only the consequence of another rank's end; that rank's pod knows the cause."""
     return bool(_PEER_LOST.search(error))
 
 
 def timeout_in(line: str) -> str | None:
-    """Return what a line says of a collective that waited in vain for another rank, if it says so."""
+    """Return the part of a line that reports a collective's timeout, else None."""
     found = _TIMED_OUT.search(line)
     return found and found.group()
 
 
 def is_rendezvous_failure(error: str) -> bool:
-    """Whether torchrun's own exception says that it did not reach the others."""
+    """Whether torchrun's own exception says that it did not reach the other nodes."""
     return bool(_UNREACHABLE.search(error))
 
 
 @dataclass(frozen=True)
 class Failed:
-    """torchrun says that a rank has failed; before it starts the ranks anew where it may."""
+    """A rank's failure as torchrun logs it, before it possibly restarts the ranks."""
 
     local_rank: int
     code: int  # negative for a signal
 
 
 class FailureReader:
-    """Reads the standard error of a torchrun and tells what ended the user's script.
+    """Reads torchrun's standard error to find out what ended the user's script.
 
-    Without our plugin the script's own lines come here as well.
+    Without our plugin, the script's own lines are among it.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class FailureReader:
         self.begin()
 
     def begin(self) -> None:
-        """The ranks are about to start, or to start anew: what was read is history."""
+        """Forget everything: the ranks are about to start, or to restart."""
         self._tracebacks = TracebackFinder()
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._timed_out: str | None = None
@@ -106,7 +106,7 @@ class FailureReader:
         self._row: int | None = None
 
     def feed(self, line: str) -> Failed | None:
-        """Take one line of standard error; return what it says of a rank's failure."""
+        """Read one line of standard error; return the failure of a rank that it reports, if any."""
         if _OWN_LINE.match(line):
             failed = _CHILD_FAILED.search(line)
             if failed is None:
@@ -121,7 +121,7 @@ class FailureReader:
         return None
 
     def _read_script(self, line: str) -> None:
-        # torchrun frames its advice on OMP_NUM_THREADS in asterisks; it says nothing about a failure.
+        # torchrun prints advice on OMP_NUM_THREADS between asterisks, which says nothing about a failure.
         if line.strip() and not line.startswith(("*****", "Setting OMP_NUM_THREADS ")):
             self._tail.append(line.rstrip())
         self._tracebacks.feed(line)
@@ -154,12 +154,12 @@ class FailureReader:
 
     @property
     def failures(self) -> dict[int, int]:
-        """Exit codes of this node's ranks that failed, by global rank; the one that was seen first comes first."""
+        """Exit codes of this node's failed ranks, by global rank; the one that torchrun saw first comes first."""
         if self._rank is None:
             return dict(self._failures)
         return {self._rank: self._failures[self._rank], **self._failures}
 
     @property
     def cause(self) -> str | None:
-        """The exception, or the wait, that ended the script, else None."""
+        """The exception, or the collective's timeout, that ended the script, else None."""
         return self._timed_out or self._tracebacks.cause(self._rank)

@@ -1,4 +1,4 @@
-"""lamplighter-train: start torchrun, pass its output through, and say in the end what happened.
+"""lamplighter-train: run torchrun, pass its output through, and report how the training ended.
 
 Usage: lamplighter-train [torchrun options] script.py [arguments]; torchrun's PET_* variables give the topology.
 """
@@ -29,7 +29,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 @dataclass(frozen=True)
 class Ending:
-    """How a training ended other than well."""
+    """How a training ended that did not succeed."""
 
     code: int
     reason: str
@@ -39,7 +39,7 @@ class Ending:
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest) -> int:
-    """Train: wait for the others, choose the checkpoint, run torchrun, tell how it ended; return the exit code."""
+    """Wait for the first pod, choose the checkpoint, run torchrun, report how it ended; return the exit code."""
     place = rendezvous.configured(environ)
     timeout = integer(environ, "LAMPLIGHTER_RENDEZVOUS_TIMEOUT_S", 3600, minimum=1)
     ending = None if place is None else _wait_for(place, environ, timeout, stop)
@@ -56,7 +56,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], stop: StopRequest)
 
 
 def _wait_for(place: Rendezvous, environ: Mapping[str, str], timeout: int, stop: StopRequest) -> Ending | None:
-    """Wait for the first pod: for its name, and for its store where torchrun itself would wait a minute only."""
+    """Wait for the first pod: for its name, and for its store where torchrun itself would wait only a minute."""
     dns_timeout = integer(environ, "LAMPLIGHTER_DNS_TIMEOUT_S", 600)
     sentence = f"the master's name {place.host} did not resolve within {dns_timeout} s: check the cluster's DNS"
     met = rendezvous.wait_for_name(place.host, dns_timeout, stop, say)
@@ -93,7 +93,7 @@ def _train(
 def _ending(
     code: int, supervisor: Supervisor, stop: StopRequest, recorded: str | None, out_of_memory: bool
 ) -> Ending | None:
-    # Whoever was told to stop has not finished, even if the script ends with 0: the Job must not count it as done.
+    # A stopped training has not finished, even if the script exits with 0: the Job must not count it as complete.
     if stop.signal is not None:
         return Ending(128 + stop.signal, "Terminated", f"stopped by {signal_name(stop.signal)}")
     if supervisor.hang is not None and supervisor.hang.sentence is not None:

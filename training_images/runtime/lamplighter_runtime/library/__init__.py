@@ -1,1 +1,1 @@
-"""What `lamplighter_runtime.run` does inside the user's training process."""
+"""The inner workings of `lamplighter_runtime.run`, inside the user's training process."""

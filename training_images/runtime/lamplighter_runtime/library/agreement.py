@@ -1,4 +1,4 @@
-"""Agreeing among the ranks of a torch.distributed group, and alone where there is none.
+"""Agreement among the ranks of a torch.distributed group; a single process agrees with itself.
 
 torch is never imported here: a script that uses torch.distributed has imported it.
 """
@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-TIMEOUT = timedelta(hours=2)  # how long ranks wait for each other, for one that writes or hashes a large checkpoint
+TIMEOUT = timedelta(hours=2)  # how long ranks wait for one that writes or hashes a large checkpoint
 PERIOD = 1.0  # seconds between two exchanges of a question that is asked at every step
-RAREST = 10_000  # questions between two exchanges, at most
+MAX_CALLS = 10_000  # calls between two exchanges, at most
 
 
 class CheckpointError(Exception):
@@ -26,14 +26,14 @@ def distributed() -> Any | None:
     return module if module is not None and module.is_available() and module.is_initialized() else None
 
 
-class _Remembered:
-    """A process group that is not kept alive: one whose threads outlive destroy_process_group aborts at the exit."""
+class _GroupReference:
+    """A weak reference: a group kept alive beyond destroy_process_group aborts the process when it exits."""
 
     def __init__(self) -> None:
         self._reference: Any = None
 
     def get(self) -> Any:
-        """Return the group, None when there is none (any more)."""
+        """Return the group, or None once it is gone."""
         return self._reference() if self._reference is not None else None
 
     def set(self, group: Any) -> None:
@@ -42,14 +42,14 @@ class _Remembered:
 
 
 class _Control:
-    """A gloo group beside the default one: exchanging a few bytes must not wait for the work on the GPUs."""
+    """A gloo group beside the default one, so that exchanging a few bytes does not wait for work on the GPUs."""
 
     def __init__(self) -> None:
-        self._world = _Remembered()
-        self._group = _Remembered()
+        self._world = _GroupReference()
+        self._group = _GroupReference()
 
     def group(self, dist: Any) -> Any:
-        """Return the group; the first call is collective, as is the first after a new init_process_group."""
+        """Return the group; the first call after each init_process_group is collective."""
         if self._world.get() is not dist.group.WORLD:
             self._world.set(dist.group.WORLD)
             self._group.set(dist.new_group(backend="gloo", timeout=TIMEOUT) if dist.is_gloo_available() else None)
@@ -80,7 +80,7 @@ def from_first(value: Any) -> Any:
 
 
 def greatest(values: list[int]) -> list[int]:
-    """Return the greatest of all ranks' values, place by place; all ranks must call it."""
+    """Return the elementwise maximum over all ranks; all ranks must call it."""
     dist = distributed()
     if dist is None or dist.get_world_size() == 1:
         return values
@@ -93,20 +93,20 @@ def greatest(values: list[int]) -> list[int]:
 
 
 class Question:
-    """A yes-or-no question that all ranks ask at the same steps; yes when one of them says so.
+    """A yes-or-no question that all ranks ask at the same steps; the answer is yes when any of them says yes.
 
     The ranks exchange their answers about once a second, after a number of questions that rank 0 chooses: between two
     exchanges a question costs nothing, and all ranks get the same answer at the same step.
     """
 
     def __init__(self) -> None:
-        """Not asked yet."""
-        self._world = _Remembered()
+        """Nothing has been asked yet."""
+        self._world = _GroupReference()
         self._left = self._calls = 1
         self._asked = time.monotonic()
 
     def ask(self, mine: bool) -> bool:
-        """Return the answer of all; `mine` is this rank's."""
+        """Return the common answer; `mine` is this rank's."""
         dist = distributed()
         if dist is None or dist.get_world_size() == 1:
             return mine
@@ -124,12 +124,12 @@ class Question:
     def _next_calls(self) -> int:
         now = time.monotonic()
         each, self._asked = (now - self._asked) / self._calls, now
-        return max(1, min(int(PERIOD / max(each, 1e-9)), 2 * self._calls, RAREST))
+        return max(1, min(int(PERIOD / max(each, 1e-9)), 2 * self._calls, MAX_CALLS))
 
 
 @contextmanager
 def all_or_none(what: str) -> Iterator[None]:
-    """Run the body on every rank; when it raises on one, raise on all: its error there, CheckpointError elsewhere."""
+    """Run the body on every rank; an error on one rank is raised there, and as CheckpointError on all others."""
     error: Exception | None = None
     try:
         yield

@@ -1,4 +1,4 @@
-"""The rank's side of progress reports: to the launcher, or to standard output where there is none."""
+"""A rank's events: sent to the launcher, or printed to standard output where there is none."""
 
 import atexit
 import contextlib
@@ -13,12 +13,12 @@ from pathlib import Path
 from lamplighter_runtime.common import event_socket
 from lamplighter_runtime.common.event_socket import STACKS_SIGNAL
 
-PRINT_INTERVAL = 1.0  # seconds between two printed reports; the first and the last are printed in any case
-ALIVE_INTERVAL = 1.0  # seconds between two bare signs of life
+PRINT_INTERVAL = 1.0  # seconds between two printed reports; the first and the last are always printed
+ALIVE_INTERVAL = 1.0  # seconds between two signs of life that carry nothing else
 
 
 class RankEvents:
-    """Sends what happens in this process; nothing here ever waits for the launcher or raises."""
+    """Sends the events of this process. It never raises, and waits for the launcher a few seconds at most."""
 
     def __init__(self) -> None:
         """Connect to the launcher if there is one."""
@@ -27,17 +27,17 @@ class RankEvents:
         self._rank = int(os.environ.get("RANK", "0"))
         self._stacks = _dump_stacks_on_signal() if self._sender else False
         self._alive = 0.0
-        self._report: event_socket.Event | None = None  # the one that found no room
+        self._report: event_socket.Event | None = None  # the latest one, while the launcher's queue was full
         atexit.register(self._flush)
 
     def alive(self) -> None:
-        """Tell that this rank gets on."""
+        """Send a sign of life."""
         now = time.monotonic()
         if self._sender is not None and now - self._alive >= ALIVE_INTERVAL:
             self._send("alive")
 
     def report(self, step: int | None, total: int | None, samples: float, metrics: Mapping[str, float]) -> None:
-        """Tell how far the training is; `samples` since the start, of all ranks."""
+        """Report progress; `samples` counts those of all ranks since the start."""
         if self._sender is None:
             self._print(step, total, metrics)
             return
@@ -60,18 +60,18 @@ class RankEvents:
             print("  ".join(parts), file=sys.stdout, flush=True)
 
     def committed(self, step: int) -> None:
-        """Tell that a checkpoint is complete."""
+        """Report a complete checkpoint."""
         self._send("checkpoint", wait=1.0, step=step)
 
     def stopping(self) -> None:
-        """Tell that all ranks have agreed to stop."""
+        """Report that all ranks have agreed to stop."""
         self._send("stop", wait=5.0)
 
     @property
     def pod_stops(self) -> bool:
-        """Whether a stop signal came from outside; without a launcher every one does.
+        """Whether the stop signal came from outside the pod; without a launcher every one does.
 
-        torchrun sends the same signal to ranks that it is about to start anew, or whose neighbour has failed.
+        torchrun sends the same signal to ranks that it is about to restart, and to those beside a failed rank.
         """
         return self._sender is None or Path(self._sender.path + event_socket.STOP_SUFFIX).exists()
 
@@ -87,7 +87,7 @@ class RankEvents:
 
 
 def _dump_stacks_on_signal() -> bool:
-    """Let the launcher see where a hanging rank is; not where the script uses the signal itself."""
+    """Print all stacks on STACKS_SIGNAL, unless the script handles that signal itself; return whether it does so."""
     if signal.getsignal(STACKS_SIGNAL) is not signal.SIG_DFL:
         return False
     with contextlib.suppress(AttributeError, OSError, RuntimeError, ValueError):  # standard error may be replaced

@@ -1,4 +1,4 @@
-"""SIGTERM in a training process: remembered once the script asks for it, instead of ending the process."""
+"""SIGTERM in a training process: once the script asks for stop signals, they are remembered and do not end it."""
 
 import os
 import signal
@@ -11,13 +11,13 @@ class StopSignal:
     """Remembers whether a stop signal came from outside the pod."""
 
     def __init__(self, pod_stops: Callable[[], bool]) -> None:
-        """`pod_stops` says whether the pod is being stopped; torchrun sends the same signal for reasons of its own."""
+        """`pod_stops` tells whether the pod is being stopped: torchrun sends the same signal for its own reasons."""
         self.received = False
         self._pod_stops = pod_stops
         self._listening = False
 
     def listen(self) -> None:
-        """Take over SIGTERM, on the first call; only the main thread can."""
+        """Take over SIGTERM on the first call, which must come from the main thread."""
         if self._listening:
             return
         self._listening = True

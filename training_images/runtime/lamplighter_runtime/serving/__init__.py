@@ -1,1 +1,1 @@
-"""What runs around TorchServe: its configuration, its readiness, and how it drains."""
+"""The server's launcher: it configures TorchServe, judges its readiness, and drains it."""

@@ -12,7 +12,7 @@ PORT = 8090
 
 
 def serve(readiness: Readiness, port: int = PORT) -> ThreadingHTTPServer:
-    """Answer probes from a thread of its own; returns the server, whose shutdown() ends it."""
+    """Answer probes in a thread of its own; return the server, whose shutdown() ends it."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -34,7 +34,7 @@ def serve(readiness: Readiness, port: int = PORT) -> ThreadingHTTPServer:
             self.wfile.write(body)
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            del code, size  # a probe every few seconds is no news
+            del code, size  # a probe every few seconds is not worth a log line
 
     server = ThreadingHTTPServer(("0.0.0.0", port), Handler)  # noqa: S104 - the kubelet comes from outside the pod
     threading.Thread(target=server.serve_forever, daemon=True).start()

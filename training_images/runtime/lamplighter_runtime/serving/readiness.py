@@ -1,4 +1,4 @@
-"""When a model server counts as ready, alive, or beyond hope. It knows no server and no clock of its own."""
+"""When a model server is ready, alive, or failed for good. It has no server and no clock of its own."""
 
 import threading
 from collections import Counter, deque
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 FAILED_LOADS = 3  # worker deaths before it could serve, in a row
 FAILED_PREDICTIONS = 3  # wrong answers to the packaged example
-# Deaths of workers that had been ready, within DEATH_WINDOW: TorchServe makes up for one, not for a handler that kills
-# its workers again and again. A worker stopped because a request took too long is not among them: that is one request.
+# Deaths of workers that had been ready, within DEATH_WINDOW: TorchServe replaces a worker, but a handler that kills its
+# workers again and again needs a human. A worker that is stopped because a request took too long does not count.
 DEATHS = 3
 DEATH_WINDOW = 600.0  # seconds
-_LATE = 2.0  # seconds that the log may be behind the management API, or a line of it behind the one before
-LAST_WORDS = 10.0  # seconds: an exception that a worker printed so long before it died is why it died
+_LATE = 2.0  # seconds that the log may lag behind the management API, or a line of it behind the previous one
+LAST_WORDS = 10.0  # seconds: an exception that a worker printed this shortly before its death is the cause
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether requests may come, with a reason for programs and a sentence for people."""
+    """Whether the pod may get requests, with a reason for programs and a sentence for people."""
 
     ready: bool
     reason: str
@@ -25,17 +25,17 @@ class Verdict:
 
 
 class Readiness:
-    """Collects what is observed, from several threads, and gives verdicts."""
+    """Collects observations from several threads and gives verdicts."""
 
     def __init__(self, workers: int, warmup: int, start_timeout: float, silence_timeout: float) -> None:
-        """Expect `workers`, each of which is to predict the example `warmup` times (0: there is none).
+        """Expect `workers`, each of which must predict the example `warmup` times (0: there is no example).
 
         Timeouts in seconds: until the first answer, and between two answers.
         """
         self._lock = threading.Lock()
         self._expected, self._warmup = workers, warmup
         self._ready: Set[str] = frozenset()
-        self._batches: Counter[str] = Counter()  # what each worker has been given since it is ready
+        self._batches: Counter[str] = Counter()  # how many batches each worker has received since it became ready
         self._proved = self._warm = warmup == 0
         self._start_timeout, self._silence_timeout = start_timeout, silence_timeout
         self._started: float | None = None
@@ -43,22 +43,22 @@ class Readiness:
         self._failed_loads = 0
         self._failed_predictions = 0
         self._prediction_error = ""
-        self._errors: dict[str, tuple[float, str]] = {}  # by worker: when, and what its traceback ended in
+        self._errors: dict[str, tuple[float, str]] = {}  # by worker: when its last traceback ended, and its last line
         self._last_error = ""
-        self._deaths: deque[float] = deque(maxlen=DEATHS)  # of those that count as the handler's doing
-        self._lost = ("", 0.0)  # the worker that died or failed to load last, and when
-        self._slow: dict[str, float] = {}  # when TorchServe gave up waiting for an answer of a worker
-        self._killed: float | None = None  # when the kernel last killed one for want of memory
+        self._deaths: deque[float] = deque(maxlen=DEATHS)  # only those that count as the handler's fault
+        self._lost = ("", 0.0)  # the worker that last died or failed to load, and when
+        self._slow: dict[str, float] = {}  # by worker: when TorchServe gave up waiting for its answer
+        self._killed: float | None = None  # when the kernel last killed a worker for lack of memory
         self._draining = False
-        self._told_ready = False
+        self._was_ready = False
 
     def server_started(self, now: float) -> None:
-        """The server's process was started."""
+        """Record that the server's process was started."""
         with self._lock:
             self._started = now
 
     def workers_seen(self, ready: Set[str], now: float, *, out_of_memory: bool = False) -> None:
-        """The server answered: these workers are ready. The kernel may have killed one of the others for memory."""
+        """Record which workers the server says are ready; `out_of_memory`: the kernel has killed one of the others."""
         with self._lock:
             self._answered = now
             if out_of_memory:
@@ -77,16 +77,16 @@ class Readiness:
             self._deaths.append(now)
 
     def not_answered(self, worker: str, now: float) -> None:
-        """TorchServe gave up waiting for a worker's answer, to a request or to the order to load the model."""
+        """Record that TorchServe gave up waiting for a worker, which was predicting or loading the model."""
         with self._lock:
             if worker in self._ready:
                 self._slow[worker] = now
             elif self._lost[0] == worker and now - self._lost[1] <= _LATE and self._deaths:
-                self._slow[worker] = now  # its death was seen before the log was read
+                self._slow[worker] = now  # its death was observed before its log line
                 self._deaths.pop()
 
     def load_failed(self, worker: str, now: float) -> None:
-        """TorchServe gave up on a worker: one that could not load the model, or one of which we know more already."""
+        """Record that TorchServe gave up on a worker: it could not load the model, or its death is already known."""
         with self._lock:
             if worker in self._ready or now - self._slow.get(worker, -_LATE) < _LATE:
                 return
@@ -94,20 +94,20 @@ class Readiness:
             self._lost = (worker, now)
 
     def handler_raised(self, worker: str, text: str, now: float) -> None:
-        """The user's code printed a traceback that ends in `text`."""
+        """Record that the user's code printed a traceback that ends in `text`."""
         with self._lock:
             self._errors[worker] = (now, text)
             self._last_error = text
 
     def batch_received(self, worker: str) -> None:
-        """A worker was given requests to predict."""
+        """Record that a worker was given requests to predict."""
         with self._lock:
             self._batches[worker] += 1
 
     def example_predicted(self, error: str = "") -> None:
-        """A round of the packaged example was answered: well, or with `error`.
+        """Record that a round of the packaged example was answered, correctly or with `error`.
 
-        An error counts only until the model has proved itself: later it competes with clients for the queue.
+        An error counts only until the first good answer: later the example competes with clients for the queue.
         """
         with self._lock:
             if not error:
@@ -118,29 +118,29 @@ class Readiness:
             self._prediction_error = error
 
     def warm_enough(self) -> None:
-        """Not every worker could be reached with the example in the time that a warm-up may take."""
+        """End the warm-up although not every worker got the example in the time that it may take."""
         with self._lock:
             self._warm = self._proved
 
     def drain(self) -> None:
-        """No new requests, please. Takes no lock: a signal may come while this very thread holds it."""
+        """Ask for no new requests. Takes no lock: a signal may arrive while this very thread holds it."""
         self._draining = True
 
     @property
     def wants_prediction(self) -> bool:
-        """True when all workers are ready and some have not predicted the example often enough."""
+        """Whether all workers are ready and some have not predicted the example often enough."""
         with self._lock:
             return len(self._ready) >= self._expected and not self._warm and not self._draining
 
     @property
-    def told_ready(self) -> bool:
-        """Whether any verdict ever was that requests may come: nobody sends them to a pod that never was ready."""
+    def was_ready(self) -> bool:
+        """Whether the pod was ever ready: a pod that never was gets no requests."""
         with self._lock:
-            return self._told_ready
+            return self._was_ready
 
     @property
     def proved(self) -> bool:
-        """Whether the example was ever answered well, or there is none."""
+        """Whether the example was ever answered correctly, or there is none."""
         with self._lock:
             return self._proved
 
@@ -148,7 +148,7 @@ class Readiness:
         return sum(self._batches[worker] < self._warmup for worker in self._ready)
 
     def verdict(self) -> Verdict:
-        """Tell whether requests may come."""
+        """Return whether the pod may get requests, and why."""
         with self._lock:
             if self._draining:
                 return Verdict(False, "Draining", "the pod is stopping; it finishes the requests that it has accepted")
@@ -158,7 +158,7 @@ class Readiness:
                 return self._workers_missing()
             if not self._warm:
                 return self._not_predicted()
-            self._told_ready = True
+            self._was_ready = True
             return Verdict(True, "Ready", self._count())
 
     def _count(self) -> str:
@@ -199,8 +199,8 @@ class Readiness:
         sentence = f"the packaged example was answered with {self._prediction_error}{cause}"
         return Verdict(False, "PredictionFailed", sentence)
 
-    def hopeless(self, now: float) -> Verdict | None:
-        """Return the verdict when trying again is no use, else None."""
+    def terminal_verdict(self, now: float) -> Verdict | None:
+        """Return the verdict when trying again is pointless, else None."""
         with self._lock:
             if self._failed_loads >= FAILED_LOADS and len(self._ready) < self._expected:
                 return self._workers_missing()
@@ -218,7 +218,7 @@ class Readiness:
         return Verdict(False, "WorkerFailed", f"{minutes} after they had been ready; the last: {self._last_words()}")
 
     def alive(self, now: float) -> bool:
-        """False when the server is stuck: it never answered, or not for a long time."""
+        """Return False when the server is stuck: it never answered, or has not answered for too long."""
         with self._lock:
             if self._draining:
                 return True

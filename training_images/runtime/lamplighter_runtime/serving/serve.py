@@ -1,4 +1,4 @@
-"""lamplighter-serve: run TorchServe, tell the kubelet the truth about it, and stop it without losing a request."""
+"""lamplighter-serve: run TorchServe, answer the kubelet's probes, and stop it without losing a request."""
 
 import os
 import signal
@@ -26,13 +26,13 @@ PROGRAM = "lamplighter-serve"
 INVALID_ARCHIVE = 65
 WORKER_FAILED = 68
 SERVER_FAILED = 70  # EX_SOFTWARE of sysexits.h
-POLL = 0.5  # seconds between two looks at the workers
+POLL = 0.5  # seconds between two observations of the workers
 SILENCE_TIMEOUT = 60.0  # seconds without an answer of the management API
 TAIL_LINES = 20
 
 
 def say(sentence: str) -> None:
-    """Write a line of our own to standard error."""
+    """Write a log line to standard error."""
     print(f"{PROGRAM}: {sentence}", file=sys.stderr, flush=True)
 
 
@@ -72,7 +72,7 @@ class Server:
         return process
 
     def last_lines(self) -> list[str]:
-        """Return the end of the output of a TorchServe that has ended."""
+        """Return the last lines of a TorchServe that has exited."""
         self._output.join(timeout=2)
         return list(self._tail)
 
@@ -96,15 +96,15 @@ class Server:
         return True
 
     def observe(self) -> None:
-        """Look at the workers once, and have the example predicted when they are ready and want it."""
+        """Observe the workers once, and begin the warm-up when they are ready for it."""
         try:
             state = torchserve_api.model_state(self._settings.model)
         except Unavailable:
-            return  # starting, or stuck: the time since the last answer tells
+            return  # starting or stuck: the time since the last answer decides
         kills = cgroup.oom_kills()
         self.readiness.workers_seen(state.ready, time.monotonic(), out_of_memory=kills > self._oom_kills)
         self._oom_kills = kills
-        self._warmup.go_on()
+        self._warmup.proceed()
 
     def _predict(self) -> str:
         example, timeout = self._example, self._settings.response_timeout_s + 5
@@ -117,16 +117,16 @@ class Server:
         return "" if answer.status == 200 else torchserve_api.describe(answer)
 
     def busy(self) -> bool:
-        """Whether predictions are waiting or being worked on."""
+        """Return whether predictions are queued or running."""
         try:
             queued = torchserve_api.model_state(self._settings.model).queued
             return queued > 0 or torchserve_api.received() > self._answered
         except Unavailable:
-            return self.readiness.told_ready  # it may be too busy to say so; before, nobody sent it anything
+            return self.readiness.was_ready  # it may be too busy to answer; if it never was ready, it has no requests
 
 
 def drain(server: Server, process: "subprocess.Popen[bytes]", delay: float, deadline: float) -> None:
-    """Return when no request is left, after `delay` seconds at least; `deadline` is in monotonic seconds.
+    """Wait until no request is left, for at least `delay` seconds; `deadline` is in monotonic seconds.
 
     For a few seconds after a pod starts to stop, clients still send: the endpoint's removal has to reach every node.
     """
@@ -145,25 +145,25 @@ def run(environ: Mapping[str, str], stop: StopRequest, scratch: Path) -> int:
     except mar.InvalidArchiveError as error:
         return termination.fail(environ, PROGRAM, INVALID_ARCHIVE, "InvalidArchive", str(error))
     process = server.start(scratch)
-    stop.notify(lambda _: server.readiness.drain())  # at once, whatever this thread is doing
+    stop.notify(lambda _: server.readiness.drain())  # immediately, whatever this thread is doing
     probes.serve(server.readiness)
-    hopeless = watch(server, process, stop)
+    terminal = watch(server, process, stop)
     if process.poll() is None:
-        delay = delay if server.readiness.told_ready else 0
+        delay = delay if server.readiness.was_ready else 0
         drain(server, process, delay, time.monotonic() + delay + settings.response_timeout_s)
         _end(process)
     elif not stop():
         code = exit_status(process.returncode)
         sentence = f"TorchServe exited on its own with code {code}"
         return termination.fail(environ, PROGRAM, SERVER_FAILED, "ServerFailed", sentence, server.last_lines())
-    if hopeless is not None and not stop():
-        return termination.fail(environ, PROGRAM, WORKER_FAILED, hopeless.reason, hopeless.message, server.last_lines())
+    if terminal is not None and not stop():
+        return termination.fail(environ, PROGRAM, WORKER_FAILED, terminal.reason, terminal.message, server.last_lines())
     say("stopped")
     return 0
 
 
 def watch(server: Server, process: "subprocess.Popen[bytes]", stop: StopRequest) -> Verdict | None:
-    """Look at the server until it ends, is to stop, or is beyond hope (the verdict says why)."""
+    """Observe the server until it exits, is asked to stop, or has failed for good (the returned verdict says why)."""
     before = False
     while process.poll() is None and not stop():
         server.observe()
@@ -171,9 +171,9 @@ def watch(server: Server, process: "subprocess.Popen[bytes]", stop: StopRequest)
         if verdict.ready != before:
             before = verdict.ready
             say(f"{verdict.reason}: {verdict.message}")
-        if hopeless := server.readiness.hopeless(time.monotonic()):
-            say(f"{hopeless.reason}: {hopeless.message}; accepting no new requests")
-            return hopeless
+        if terminal := server.readiness.terminal_verdict(time.monotonic()):
+            say(f"{terminal.reason}: {terminal.message}; accepting no new requests")
+            return terminal
         time.sleep(POLL)
     return None
 

@@ -57,12 +57,12 @@ def model_state(model: str) -> ModelState:
 
 
 def predict(model: str, body: bytes, content_type: str, timeout: float) -> Answer:
-    """Send one prediction through the same port that clients use; Unavailable without an answer in time."""
+    """Send one prediction through the port that clients use; Unavailable without an answer in time."""
     return _request(INFERENCE_PORT, f"/predictions/{model}", timeout, body, content_type)
 
 
 def received() -> int:
-    """Ask the metrics endpoint how many predictions were accepted."""
+    """Ask the metrics endpoint how many predictions TorchServe has accepted."""
     answer = _request(METRICS_PORT, "/metrics", timeout=5)
     return parse_received(answer.body.decode("utf-8", "replace"))
 

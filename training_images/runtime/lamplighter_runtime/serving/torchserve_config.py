@@ -17,8 +17,8 @@ GRPC_PORT = 7070
 GRPC_MANAGEMENT_PORT = 7071
 _MIB = 1 << 20
 
-# What torchserve_log.py reads: the level shows failed loads, the patterns tell a handler's lines from the server's,
-# and the thread's name tells of which worker a line is.
+# torchserve_log.py depends on this: the level shows failed loads, the patterns tell a handler's lines from the
+# server's, and the thread's name tells which worker a line is about.
 LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
 <Configuration>
   <Appenders>
@@ -40,7 +40,7 @@ LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
 
 @dataclass(frozen=True)
 class Settings:
-    """How one model is served; times in the unit of the name's end."""
+    """How one model is served; the suffix of a time is its unit."""
 
     model: str
     store: Path
@@ -49,7 +49,7 @@ class Settings:
     max_batch_delay_ms: int
     job_queue_size: int
     response_timeout_s: int
-    warmup: int  # predictions of the example that each worker makes before requests may come
+    warmup: int  # predictions of the example that each worker makes before the pod is ready
     processors: int
     gpus: int
     memory: int | None  # bytes that the container may use; None without a limit
@@ -57,17 +57,17 @@ class Settings:
 
     @property
     def archive(self) -> Path:
-        """Where lamplighter-fetch left the model."""
+        """Where lamplighter-fetch has put the model."""
         return self.store / f"{self.model}.mar"
 
     @property
     def frontend_threads(self) -> int:
-        """Threads of the frontend: it only passes on what the workers compute, and must not crowd them out."""
+        """Threads of the frontend, which only relays what the workers compute and must not crowd them out."""
         return max(2, min(self.processors, self.workers + 1))
 
     @property
     def heap_mib(self) -> int:
-        """The largest Java heap: an eighth of the memory, for most of it is the workers'; enough for its queue."""
+        """The maximum Java heap: an eighth of the memory, as the workers need most of it."""
         share = 512 if self.memory is None else self.memory // 8 // _MIB
         return min(max(share, 96), 1024)
 
@@ -75,8 +75,8 @@ class Settings:
 def settings(environ: Mapping[str, str], processors: int = 1, memory: int | None = None) -> Settings:
     """Read the operator's variables; ConfigurationError names the one that is wrong.
 
-    `processors` and `memory` (bytes) are what the container sees: a CPU request is not among it, so the operator tells
-    how many processors are meant.
+    `processors` and `memory` (bytes) are what the container sees. It does not see its CPU request, so the operator
+    passes the number of processors to use.
     """
     return Settings(
         model=required(environ, "LAMPLIGHTER_MODEL_NAME"),
@@ -106,7 +106,7 @@ def _own(chosen: Settings, version: str) -> dict[str, str]:
     }
     return {
         "inference_address": f"http://0.0.0.0:{INFERENCE_PORT}",
-        # Whoever reaches the management API can load any code: it stays on the loopback.
+        # Through the management API anyone can load any code, so it listens on the loopback only.
         "management_address": f"http://127.0.0.1:{MANAGEMENT_PORT}",
         "metrics_address": f"http://0.0.0.0:{METRICS_PORT}",
         "grpc_inference_address": "0.0.0.0",  # noqa: S104 - clients come from other pods
@@ -116,11 +116,11 @@ def _own(chosen: Settings, version: str) -> dict[str, str]:
         "model_store": str(chosen.store),
         "load_models": f"{chosen.model}={chosen.archive.name}",
         "models": json.dumps({chosen.model: {version: model}}),
-        # Its own default is the JVM's processor count.
+        # TorchServe's default is the JVM's processor count.
         "default_workers_per_model": str(chosen.workers),
         "default_response_timeout": str(chosen.response_timeout_s),
         "job_queue_size": str(chosen.job_queue_size),
-        # Who may reach the ports is for a NetworkPolicy; with tokens on, not even /ping answers without one.
+        # A NetworkPolicy decides who may reach the ports; with tokens enabled, even /ping needs one.
         "disable_token_authorization": "true",
         "enable_model_api": "false",
         "allowed_urls": f"file://{chosen.store}/.*",
@@ -131,14 +131,14 @@ def _own(chosen: Settings, version: str) -> dict[str, str]:
 
 
 def _defaults(chosen: Settings) -> dict[str, str]:
-    """Settings that the user may change by naming them; the rest of ours are refused."""
+    """Settings that the user may override; all our other settings are fixed."""
     threads = str(chosen.frontend_threads)
     return {
-        # Without a number TorchServe takes every GPU that it sees, and twice the JVM's processors as threads.
+        # By default TorchServe takes every GPU that it sees, and twice as many threads as the JVM sees processors.
         "number_of_gpu": str(chosen.gpus),
         "number_of_netty_threads": threads,
         "netty_client_threads": threads,
-        # It would start a Python process every minute to report the node's figures, not the pod's.
+        # They would start a Python process every minute, and report the node's figures, not the pod's.
         "disable_system_metrics": "true",
         "default_startup_timeout": "300",
     }
@@ -148,7 +148,7 @@ OWNED = frozenset(_own(Settings("m", Path("/"), 1, 1, 1, 1, 1, 1, 1, 0, None, ()
 
 
 def extra_lines(text: str) -> tuple[tuple[str, str], ...]:
-    """Parse the user's lines for config.properties; ConfigurationError for a line that we must not take over."""
+    """Parse the user's lines for config.properties; ConfigurationError for a line that is not allowed."""
     pairs = []
     for line in text.splitlines():
         stripped = line.strip()
@@ -166,7 +166,7 @@ def extra_lines(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def properties(chosen: Settings, version: str) -> str:
-    """Return config.properties; ours come last, and of two equal keys the last counts."""
+    """Return config.properties; a fixed setting of ours overrides the user's."""
     users = {key: value for key, value in chosen.extra if key != "vmargs"}
     lines = {**_defaults(chosen), **users, **_own(chosen, version)}
     return "".join(f"{key}={value}\n" for key, value in lines.items())
@@ -179,9 +179,9 @@ def command(chosen: Settings, scratch: Path, environ: Mapping[str, str]) -> list
     """
     java_home = environ.get("JAVA_HOME")
     home = _package_home()
-    # Measured on 2 cores: with the quick compiler alone the frontend starts sooner, answers as many requests a second,
-    # and takes 100 MB less. gRPC's Netty sizes itself by processors, and without a CPU limit a pod sees all of its
-    # node's; the heap and the buffers beside it would each take up to a quarter of the memory.
+    # Measured on 2 cores: with the quick compiler alone, the frontend starts sooner, answers as many requests a second
+    # and takes 100 MB less. gRPC's Netty sizes itself by the processors that it sees, which without a CPU limit are all
+    # of the node's. By default the heap and the direct buffers may each take up to a quarter of the memory.
     virtual_machine = [
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
@@ -219,7 +219,7 @@ def prepare(chosen: Settings, version: str, scratch: Path) -> None:
 
 
 def worker_environment(chosen: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of TorchServe and its workers: the processors are shared out among the workers.
+    """Return the environment of TorchServe and its workers, among which the processors are divided.
 
     torch and the libraries beneath it (OpenMP, MKL, OpenBLAS) take their number of threads from OMP_NUM_THREADS.
     """

@@ -10,18 +10,18 @@ from lamplighter_runtime.common.tracebacks import Raised
 _MODEL = re.compile(r"^\[W-(\d+)-[^\]]*\] (.*)$")
 _THREAD = re.compile(r" \[W-(\d+)-")
 _PER_REQUEST = "Backend received inference at:"
-# The paths that become a prediction of a model, and TorchServe's answer when it has no such model or version: no job.
+# The paths of predictions, and TorchServe's answer when it has no such model or version, which starts no prediction.
 _REST = (
     r'"(?:GET|POST|PUT|OPTIONS) /(?:(?:predictions|explanations)/{model}[/? ]|v[12]/models/{model}[/:]'
     r"|models/{model}/invoke|{model}/predict|invocations)"
 )
 _GRPC = r'"gRPC \S+/(?:Predictions|StreamPredictions2?|ModelInfer) '
 _NOT_FOUND = r'.*HTTP/\d\.\d" 404 '
-# What the worker raises for itself after it has logged the handler's exception.
+# What the worker itself raises after it has logged the handler's exception.
 _WORKERS_OWN = re.compile(r"^RuntimeError: \d{3} - ")
-# After a handler's failed import TorchServe looks for one of its own by that name, and fails with this instead.
+# When a handler's import fails, TorchServe looks for one of its own by that name, and fails with this instead.
 _MASKING = "No module named 'ts.torch_handler."
-# The last is all there is, from the second time on, when the handler's initialize raises an exception of its own.
+# When the handler's initialize raises, only the last one is logged from the second time on.
 _LOAD_FAILED = (
     "BatchAggregator - Load model failed",
     "WorkerThread - Backend worker error",
@@ -38,13 +38,13 @@ class Kind(Enum):
     PREDICTION = "prediction"  # a prediction was answered
     BATCH = "batch"  # a worker was given requests to predict
     ACCESS = "access"
-    NOT_ANSWERED = "not answered"  # a worker is ended that did not answer within the response timeout
-    LOAD_FAILED = "load failed"  # a worker ended before it could serve, or was ended for the reason of the line before
+    NOT_ANSWERED = "not answered"  # TorchServe ends a worker that did not answer within the response timeout
+    LOAD_FAILED = "load failed"  # a worker ended before it could serve, or for the reason in the line before
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """A parsed line; `worker` is the id of the worker that wrote it or that it is about, where there is one."""
+    """A parsed line; `worker` is the id of the worker that wrote it or that it is about, if any."""
 
     kind: Kind
     text: str
@@ -52,7 +52,7 @@ class LogLine:
 
 
 def parse(line: str, model: str) -> LogLine:
-    """Tell what a line of TorchServe's output is about; `model` is the one that is served."""
+    """Return what a line of TorchServe's output is about; `model` is the name of the served model."""
     if line.startswith("[access] "):
         return LogLine(Kind.PREDICTION if _answers(model).match(line) else Kind.ACCESS, line)
     if match := _MODEL.match(line):
@@ -69,13 +69,13 @@ def parse(line: str, model: str) -> LogLine:
 
 @cache
 def _answers(model: str) -> re.Pattern[str]:
-    """The access lines of predictions that were counted as received: over REST by any of its paths, or over gRPC."""
+    """Match the access lines of the predictions that TorchServe counts as received: any path of REST, and gRPC."""
     rest = _REST.format(model=re.escape(model))
     return re.compile(rf"^\[access\] \S+ (?:(?!{_NOT_FOUND}){rest}|{_GRPC})")
 
 
 def handler_error(raised: Raised) -> str:
-    """Return the exception that the author of the handler can do something about; empty when it is none of theirs."""
+    """Return the exception that the handler's author can fix; empty when it is not the handler's."""
     if _WORKERS_OWN.match(raised.text):
         return ""
     if raised.first and _MASKING in raised.text:
