@@ -4,9 +4,10 @@ import ast
 import importlib
 import sys
 import tomllib
-from pathlib import Path
 
-RUNTIME = Path(__file__).parents[3] / "training_images" / "runtime" / "lamplighter_runtime"
+from tests.tools import ROOT
+
+RUNTIME = ROOT / "training_images" / "runtime" / "lamplighter_runtime"
 
 
 def test_the_runtime_needs_nothing_but_the_standard_library_unless_a_signature_is_asked_for():

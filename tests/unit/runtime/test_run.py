@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.tools import ROOT
 
-RUNTIME = Path(__file__).parents[3] / "training_images" / "runtime"
+RUNTIME = ROOT / "training_images" / "runtime"
 
 
 def script(folder: Path, text: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -36,7 +37,7 @@ def test_one_line_a_second_is_printed_and_the_last(tmp_path: Path):
     assert done.stdout == "step 1/100\nstep 100/100\n"
 
 
-def test_what_is_no_metric_is_left_out_and_told_of_once(tmp_path: Path):
+def test_what_is_not_a_metric_is_ignored_and_reported_once(tmp_path: Path):
     text = "for step in range(3): run.report(step, name='resnet', **{'bad name': 1.0, 'val/acc': 0.5})"
     done = script(tmp_path, text)
     assert done.stdout == "step 0  val/acc 0.5\n"

@@ -93,14 +93,14 @@ def test_an_archive_without_the_signature_that_is_asked_for_does_not_get_in(pod:
     assert list(pod.store.iterdir()) == []
 
 
-def test_an_archive_signed_by_somebody_else_does_not_get_in(pod: Pod):
+def test_an_archive_signed_with_another_key_is_refused(pod: Pod):
     digest = signed(pod)
     code, said = pod.run(digest, key("secp384r1"))
     assert (code, said["reason"]) == (72, "SignatureMismatch")
     assert list(pod.store.iterdir()) == []
 
 
-def test_a_signature_that_nobody_asks_for_is_not_read(pod: Pod):
+def test_a_signature_that_is_not_required_is_not_read(pod: Pod):
     pod.source.with_name("model.mar.sig").write_text("nonsense")
     assert pod.run()[0] == 0
 

@@ -33,7 +33,7 @@ def test_a_checkpoint_appears_with_a_manifest_of_its_files(tmp_path: Path):
     assert folders.problem(folder) is None
 
 
-def test_until_it_is_committed_nobody_sees_it(tmp_path: Path):
+def test_a_checkpoint_is_invisible_until_it_is_committed(tmp_path: Path):
     (folders.prepare(tmp_path, 5) / "state").write_bytes(b"half")
     assert folders.found(tmp_path) == []
 

@@ -57,7 +57,7 @@ def test_what_is_malformed_is_passed_over(tmp_path: Path):
     launcher.receiver.close()
 
 
-def test_a_launcher_that_does_not_listen_holds_nobody_up(tmp_path: Path):
+def test_a_launcher_that_does_not_listen_never_blocks_a_rank(tmp_path: Path):
     listener = event_socket.Receiver(tmp_path / "events", lambda *_: None)  # never started
     sender = event_socket.Sender(str(tmp_path / "events"))
     sent = [sender.send({"event": "alive"}) for _ in range(5000)]

@@ -35,7 +35,7 @@ def read(lines: dict[int, list[str]], account: list[str]) -> failure.Outputs:
     return outputs
 
 
-def test_a_rank_that_failed_by_itself_counts_before_one_that_lost_it():
+def test_a_rank_that_failed_on_its_own_counts_before_one_that_lost_it():
     lines = {0: marked(0, OWN[0], OWN[1], LOST), 1: marked(1, *OWN)}
     cause = read(lines, table(0, {0: 1, 1: 1})).cause(1)
     assert (cause.rank, cause.sentence, cause.code) == (1, "ValueError: boom", 1)

@@ -67,7 +67,7 @@ def test_only_the_node_of_global_rank_0_reports():
     assert said["heartbeat"].endswith("Z")
 
 
-def test_a_checkpoint_and_a_stop_are_remembered_until_the_ranks_start_anew():
+def test_a_checkpoint_and_a_stop_are_remembered_until_the_ranks_restart():
     progress = Progress()
     progress.take({"event": "checkpoint", "rank": 0, "step": 40})
     progress.take({"event": "stop", "rank": 1})

@@ -29,7 +29,7 @@ def test_the_ranks_are_kept_apart_and_a_restart_appends(tmp_path: Path):
     assert (tmp_path / "logs" / "rank-1.log").read_bytes() == b"other\nother\n"
 
 
-def test_a_volume_that_cannot_be_written_is_told_of_once(tmp_path: Path):
+def test_a_volume_that_cannot_be_written_is_reported_once(tmp_path: Path):
     (tmp_path / "file").touch()
     said: list[str] = []
     logs = rank_log.RankLogs(tmp_path / "file" / "logs", said.append)
@@ -41,7 +41,7 @@ def test_a_volume_that_cannot_be_written_is_told_of_once(tmp_path: Path):
     assert "training continues without them" in said[0]
 
 
-def test_a_volume_that_is_stuck_holds_nobody_up(tmp_path: Path):
+def test_a_volume_that_is_stuck_never_blocks_a_rank(tmp_path: Path):
     os.mkfifo(tmp_path / "rank-0.log")  # opening it waits for a reader that never comes
     logs = rank_log.RankLogs(tmp_path, print)
     logs.start()

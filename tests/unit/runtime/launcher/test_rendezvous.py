@@ -77,7 +77,7 @@ def test_only_several_nodes_meet(environ: dict[str, str], meeting: Rendezvous | 
         ),
     ],
 )
-def test_slow_peers_are_waited_for_unless_told_otherwise(environ: dict[str, str], expected: str):
+def test_torchrun_waits_for_slow_peers_unless_configured_otherwise(environ: dict[str, str], expected: str):
     options = rendezvous.options(environ, rendezvous.configured(environ), 900)
     assert options["PET_RDZV_CONF"] == expected
 

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.tools import ROOT
 
-RUNTIME = Path(__file__).parents[4] / "training_images" / "runtime"
+RUNTIME = ROOT / "training_images" / "runtime"
 # Runs the script in a child, as torchrun does, and tells of its failure in torchrun's words.
 TORCHRUN = """
 import os, signal, subprocess, sys
@@ -60,7 +61,7 @@ def launcher(tmp_path: Path) -> Launcher:
     return Launcher(tmp_path)
 
 
-def test_success_is_told_and_the_arguments_arrive(launcher: Launcher):
+def test_success_is_reported_and_the_arguments_arrive(launcher: Launcher):
     process = launcher.start("import sys; print(sys.argv[1:])")
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
@@ -126,7 +127,7 @@ def test_a_stop_signal_reaches_the_script(launcher: Launcher):
     assert launcher.said() == {"reason": "Terminated", "exitCode": 143, "message": "stopped by SIGTERM"}
 
 
-def test_who_was_told_to_stop_has_not_finished_though_the_script_ends_with_0(launcher: Launcher):
+def test_a_stopped_training_has_not_finished_though_the_script_exits_with_0(launcher: Launcher):
     script = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n"
     process = launcher.start(script + "print('started', flush=True)\ntime.sleep(60)")
     assert process.stdout is not None

@@ -59,7 +59,7 @@ class Group:
         return results
 
 
-def test_all_hear_of_it_at_the_same_step_and_few_exchanges_are_made(monkeypatch: pytest.MonkeyPatch):
+def test_all_ranks_get_the_answer_at_the_same_step_with_few_exchanges(monkeypatch: pytest.MonkeyPatch):
     group = Group(monkeypatch)
 
     def body(rank: int) -> int | None:
@@ -104,7 +104,7 @@ def test_one_failure_fails_all(monkeypatch: pytest.MonkeyPatch):
         assert str(errors[rank]) == "the checkpoint of step 5 failed on rank 1"
 
 
-def test_alone_the_answer_is_ones_own():
+def test_a_single_process_gets_its_own_answer():
     assert agreement.Question().ask(True)
     assert not agreement.Question().ask(False)
     assert agreement.gather(1) == [1]

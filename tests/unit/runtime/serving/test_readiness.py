@@ -106,9 +106,7 @@ def test_an_error_of_a_later_warm_up_is_not_held_against_the_model():
 @pytest.mark.parametrize(
     ("printed_at", "said"), [(99, "ValueError: boom"), (100 - LAST_WORDS - 1, "it printed no traceback")]
 )
-def test_a_dead_worker_is_told_of_with_the_traceback_that_it_printed_last_and_no_older_one(
-    printed_at: float, said: str
-):
+def test_a_dead_worker_is_reported_with_its_last_traceback_and_no_older_one(printed_at: float, said: str):
     made = ready()
     made.handler_raised("9001", "ValueError: boom", now=printed_at)
     made.handler_raised("9000", "KeyError: 'of another worker'", now=100)
@@ -116,7 +114,7 @@ def test_a_dead_worker_is_told_of_with_the_traceback_that_it_printed_last_and_no
     assert f"1 of 2 workers are ready; a worker died and is being restarted: {said}" in made.verdict().message
 
 
-def test_workers_that_die_again_and_again_are_hopeless():
+def test_workers_that_die_again_and_again_end_the_server():
     made = ready()
     for death in range(DEATHS):
         assert made.terminal_verdict(now=100 * death) is None
@@ -137,7 +135,7 @@ def test_deaths_far_apart_are_each_mended():
         recover(made, now + 5)
 
 
-def test_workers_that_are_killed_for_want_of_memory_are_told_so():
+def test_workers_that_are_killed_for_lack_of_memory_are_reported_as_such():
     made = ready()
     for death in range(DEATHS):
         lose(made, now=death * 10, out_of_memory=True)
@@ -179,7 +177,7 @@ def test_a_load_that_fails_right_after_a_death_is_no_request_that_took_too_long(
     assert verdict.message.endswith("could not load the model: RuntimeError: the weights are gone")
 
 
-def test_loads_that_take_too_long_are_hopeless():
+def test_loads_that_take_too_long_end_the_server():
     made = readiness()
     made.workers_seen(frozenset(), now=1)
     for _ in range(FAILED_LOADS):
@@ -198,7 +196,7 @@ def test_a_handler_that_raises_is_quoted():
     assert verdict.message.endswith("could not load the model: ValueError: the weights are of another network")
 
 
-def test_loads_that_fail_again_and_again_are_hopeless():
+def test_loads_that_fail_again_and_again_end_the_server():
     made = readiness()
     made.workers_seen(frozenset(), now=1)
     for _ in range(FAILED_LOADS):
@@ -217,7 +215,7 @@ def test_a_load_that_succeeds_clears_the_earlier_failures():
     assert made.terminal_verdict(now=2) is None
 
 
-def test_wrong_answers_to_the_example_are_hopeless_in_the_end():
+def test_wrong_answers_to_the_example_end_the_server():
     made = readiness()
     made.workers_seen(BOTH, now=1)
     for _ in range(FAILED_PREDICTIONS):

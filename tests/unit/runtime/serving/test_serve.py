@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.tools import ROOT
 
 from lamplighter_runtime.archive import mar
 
 HERE = Path(__file__).parent
-RUNTIME = HERE.parents[3] / "training_images" / "runtime"
+RUNTIME = ROOT / "training_images" / "runtime"
 # The ports are fixed in a pod; a test takes free ones.
 PROGRAM = """
 import os, sys
@@ -148,7 +149,7 @@ def test_what_cannot_serve_ends_with_the_reason(pod: Pod, mode: str, code: int, 
     assert part in said["message"]
 
 
-def test_readiness_goes_at_once_when_the_pod_is_told_to_stop(pod: Pod):
+def test_readiness_ends_immediately_when_the_pod_is_asked_to_stop(pod: Pod):
     pod.environ["LAMPLIGHTER_DRAIN_DELAY_S"] = "6"
     process = pod.start("good")
     assert until(lambda: pod.probes_as(200))
@@ -164,7 +165,7 @@ def test_an_example_without_a_warm_up_is_refused(pod: Pod):
     assert "spec.runtime.warmup is 0" in pod.said()["message"]
 
 
-def test_an_archive_that_is_none_is_refused_before_anything_starts(pod: Pod):
+def test_a_file_that_is_not_an_archive_is_refused_before_anything_starts(pod: Pod):
     (pod.folder / "digits.mar").write_bytes(b"not a zip")
     assert pod.start("good").wait(timeout=20) == 65
     assert pod.said()["reason"] == "InvalidArchive"

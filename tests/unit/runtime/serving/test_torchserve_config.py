@@ -110,7 +110,7 @@ def test_java_is_started_directly_with_the_users_options_after_ours(monkeypatch:
     assert command[command.index("-s") + 1] == "/lamplighter/store"
 
 
-def test_an_image_without_torchserve_is_told_apart(tmp_path: Path):
+def test_an_image_without_torchserve_is_recognised(tmp_path: Path):
     with pytest.raises(ConfigurationError, match="this image has no TorchServe"):
         torchserve_config.command(settings(), tmp_path, {})
 
