@@ -11,9 +11,9 @@ from lamplighter.deployment import children, model, status, tidy
 from lamplighter.deployment.rollout import actions, advance, deadlines
 from lamplighter.deployment.rollout.advance import Target
 from lamplighter.deployment.rollout.events import transitions
-from lamplighter.deployment.sentences import Situation
 from lamplighter.deployment.serving import readiness, revision
 from lamplighter.deployment.serving.revision import Revision
+from lamplighter.deployment.situation import Situation
 from lamplighter.deployment.strategy import rollout_strategy
 from lamplighter.deployment.traffic.provider import Changes, TrafficProvider
 from lamplighter.deployment.traffic.split import Split, split

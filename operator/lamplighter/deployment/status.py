@@ -8,9 +8,10 @@ from lamplighter.core.conditions import READY, STALLED, set_condition
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Event, Plan
-from lamplighter.deployment.sentences import Outcome, Sentence, Situation, sentence
+from lamplighter.deployment.sentences import Outcome, Sentence, sentence
 from lamplighter.deployment.serving import readiness, torchserve, workload
 from lamplighter.deployment.serving.health import asked_for, existing, health
+from lamplighter.deployment.situation import Situation
 from lamplighter.deployment.view import DeploymentView
 
 AVAILABLE = "Available"

@@ -18,7 +18,8 @@ from tests.unit.deployment.scenes import (
 )
 
 from lamplighter.deployment import sentences
-from lamplighter.deployment.sentences import Rule, Situation
+from lamplighter.deployment.sentences import Rule
+from lamplighter.deployment.situation import Situation
 
 HELD = {"weight": 20, "hold": "60s"}
 BY_HAND = {"weight": 20, "pause": True}
