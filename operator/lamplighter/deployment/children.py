@@ -38,7 +38,7 @@ def needed(
         children.revisions.append(revision.freeze(view.snapshot, newest))
     for name, size in _sizes(view, draft, target, confirmed).items():
         found = newest if newest is not None and newest.name == name else revision.find(view.snapshot, name)
-        _sustain(view, name, found, size, children)
+        _add_missing(view, name, found, size, children)
     return children
 
 
@@ -70,8 +70,8 @@ def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Target | None,
     return sizes
 
 
-def _sustain(view: DeploymentView, revised: str, wanted: Revision | None, size: int, children: Children) -> None:
-    """See to it that a revision has its Deployment of this size. ``wanted``: None when it is no longer remembered."""
+def _add_missing(view: DeploymentView, revised: str, wanted: Revision | None, size: int, children: Children) -> None:
+    """Add what a revision lacks. ``wanted``: None when no ControllerRevision remembers it. ``size``: in pods."""
     name = revision.object_name(view.snapshot.name, revised)
     found = view.snapshot.owned("Deployment", name)
     if found is None:

@@ -17,7 +17,7 @@ def resolve(snapshot: Snapshot, spec: DeploymentSpec) -> ResolvedModel:
     """The model to serve now.
 
     Raises:
-        TerminalError: there is none (yet); the message says what it waits for.
+        TerminalError: there is none, or none yet; the message says what is awaited.
     """
     chosen = spec.model
     if chosen.training_ref is None:
@@ -28,7 +28,7 @@ def resolve(snapshot: Snapshot, spec: DeploymentSpec) -> ResolvedModel:
         raise TerminalError(
             "TrainingNotFound",
             f"spec.model.trainingRef: there is no ModelTraining {name} in namespace {snapshot.namespace}. Create it or "
-            "correct the name; this deployment goes on by itself then",
+            "correct the name; this deployment then continues by itself",
         )
     record = _record(ModelTraining.model_validate(found), pinned)
     if record is None or record.artifact is None:
@@ -52,7 +52,7 @@ def _record(training: ModelTraining, pinned: int | None) -> RunRecord | None:
 
 def _what_is_missing(name: str, pinned: int | None, record: RunRecord | None) -> str:
     if pinned is None:
-        return f"ModelTraining {name} has no packaged model yet; this deployment goes on when it has"
+        return f"ModelTraining {name} has no packaged model yet; this deployment continues when it has one"
     if record is None:
         return f"ModelTraining {name} has no finished run {pinned} in its history"
     return f"run {pinned} of ModelTraining {name} ended {record.state.value} and left no model"

@@ -16,7 +16,7 @@ from lamplighter.deployment.view import DeploymentView
 
 AVAILABLE = "Available"
 _WAITING = frozenset({"WaitingForModel", "TrainingNotFound"})
-"""What comes by itself, as when a training and its deployment are applied together."""
+"""What is created later by itself, as when a training and its deployment are applied together."""
 
 
 def describe(situation: Situation) -> None:
@@ -39,7 +39,7 @@ def blocked(
 
 
 def complaints(view: DeploymentView, status: DeploymentStatus) -> tuple[Event, ...]:
-    """An Event when a status tells of something that the user must see to, and the one before did not."""
+    """An Event when a status reports what a person must act on, and the one before did not."""
     ready, stalled = (next(one for one in status.conditions if one.type == kind) for kind in (READY, STALLED))
     before = next((entry for entry in view.status.conditions if entry.type == STALLED), None)
     news = before is None or (before.status, before.reason) != (stalled.status, stalled.reason)

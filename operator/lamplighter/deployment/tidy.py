@@ -11,7 +11,7 @@ from lamplighter.deployment.traffic.split import Split
 from lamplighter.deployment.view import DeploymentView
 
 _REVISIONS = ("Deployment", "Service", "PodDisruptionBudget")
-"""What a revision has of its own, beside the ControllerRevision that remembers it."""
+"""The objects of a revision, beside the ControllerRevision that remembers it."""
 
 
 def due(view: DeploymentView, draft: DeploymentStatus, split: Split, provider: TrafficProvider) -> tuple[Ref, ...]:
@@ -40,7 +40,7 @@ def _named(status: DeploymentStatus) -> set[str]:
 
 
 def _chosen(status: DeploymentStatus) -> set[str]:
-    """Revisions of an abort or undo that holds: without them nobody could tell what was chosen instead of what."""
+    """Revisions of an abort or undo that holds: without them it could not be said what was chosen instead of what."""
     return {status.diverted.revision, status.diverted.instead_of} if status.diverted else set()
 
 

@@ -1,4 +1,4 @@
-"""Asking a pod about itself: a GET of its own port, without credentials, and bounded."""
+"""Asking a pod about itself: a GET of one of its ports, without credentials, and bounded."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ _BYTES = 1 << 20
 
 
 class PodAnswers:
-    """Asks pods over connections of its own: none of them has what the API server is asked with."""
+    """Asks pods. Its connections carry no credentials of the API server."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session

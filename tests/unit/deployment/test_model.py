@@ -31,7 +31,7 @@ def test_a_missing_training_is_named_with_what_to_do() -> None:
         "False",
         "TrainingNotFound",
         "spec.model.trainingRef: there is no ModelTraining letters in namespace team. Create it or correct the name; "
-        "this deployment goes on by itself then",
+        "this deployment then continues by itself",
     )
 
 

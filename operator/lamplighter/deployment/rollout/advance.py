@@ -48,7 +48,7 @@ def target_of(view: DeploymentView, draft: DeploymentStatus, wanted: Revision, r
 
 
 def _arrived(draft: DeploymentStatus) -> bool:
-    """True when what somebody went back to is what the spec asks for, and serves alone."""
+    """True when the revision that an abort or undo chose is what the spec asks for, and serves alone."""
     decided = draft.diverted
     serves = draft.stable.revision if draft.stable and not draft.candidate else None
     return decided is not None and decided.revision == decided.instead_of == serves
@@ -82,7 +82,7 @@ def advance(view: DeploymentView, draft: DeploymentStatus, target: Target, route
 
 
 def rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
-    """There is no model to roll out: what serves goes on serving."""
+    """There is no model to roll out: what serves continues to serve."""
     _count_ready(view, draft)
     retire.forget(view, draft, routers)
     if draft.stable is not None and not _indispensable(view, draft, AT_ONCE):

@@ -16,7 +16,7 @@ _LOST = 10.0
 
 
 def waits(view: DeploymentView, draft: DeploymentStatus, target: Target | None, routers: Routers) -> list[float | None]:
-    """Seconds until something is due that no watch tells of."""
+    """Seconds until something is due that no watch reports."""
     found: list[float | None] = []
     unverified = routers.ready > 0 and not draft.router.verified
     found.append(_LOST if _makes_room(view, draft, target) else None)
@@ -64,5 +64,5 @@ def _awaits_routers(view: DeploymentView, entry: CandidateStatus, strategy: Roll
 
 
 def _pause(view: DeploymentView, since: str | None, least: float) -> float:
-    """Seconds until the routers are asked again: the longer in vain, the later."""
+    """Seconds until the routers are asked again: the longer they have not confirmed, the later."""
     return min(max(view.age(since) / 8 if since else 0.0, least), _RARELY)

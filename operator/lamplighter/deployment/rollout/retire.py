@@ -6,7 +6,7 @@ from lamplighter.deployment.traffic.verification import Routers
 from lamplighter.deployment.view import DeploymentView
 
 SETTLE = 1.0
-"""Seconds that a revision stays at least after the routers stopped sending to it: last requests may be on their way."""
+"""Seconds that a revision stays at least after the routers stopped sending to it: last requests may still arrive."""
 _DRAIN = 30.0
 """Seconds beyond the longest request after which a request that is still in flight keeps nothing any more."""
 

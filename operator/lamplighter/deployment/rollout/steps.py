@@ -41,7 +41,7 @@ def walk(candidate: CandidateStatus, strategy: RolloutStrategy, counts: Counts, 
     fit(candidate, counts, now)
     least = min(
         candidate.weight, 100 - share(counts.stable, counts.replicas)
-    )  # the stable revision cannot take it (yet)
+    )  # the stable revision cannot take it, or not yet
     for _ in range(len(strategy.steps) + 1):
         step = strategy.step(candidate.step)
         weight = max(step.weight, least)

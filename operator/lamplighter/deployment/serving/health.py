@@ -50,7 +50,7 @@ def existing(snapshot: Snapshot, revision: str) -> int:
 
 
 def in_the_way(view: DeploymentView, revision: str) -> list[str]:
-    """The other revisions of which pods are there, told of or not, be they on their way out: there may be no room."""
+    """The other revisions that still have pods, whether or not the status names them: there may be no room for more."""
     workloads = [one for one in view.snapshot.all_owned("Deployment") if one.get("status", {}).get("replicas")]
     found = [pod for pod in view.snapshot.all_owned("Pod") if controller_uid(pod)]
     there = [pod for pod in found if not (pods.over(pod) or lost(view, pod))]
@@ -69,7 +69,7 @@ def _ready(deployment: Obj) -> int:
 
 
 def _obstacle(snapshot: Snapshot, deployment: Obj, revision: str) -> Failure | None:
-    """What a pod of the revision complains of (one that ended tells more than one that waits), or why there is none."""
+    """What keeps a pod of the revision from being ready, or why there is no pod."""
     found = complaint(snapshot.all_owned("Pod", **{REVISION: revision})) or readiness.complaint(snapshot, revision)
     if found is None and (refusal := condition(deployment, "ReplicaFailure")):
         text = f"Deployment {deployment['metadata']['name']} cannot make its pods: {refusal.get('message', '')}"

@@ -1,6 +1,6 @@
-"""What the model's pods say while they run and are not ready, asked of lamplighter-serve's /ready. Pure.
+"""What the model's pods that run and are not ready say at lamplighter-serve's /ready. Pure.
 
-A pod that gives up leaves its cause in its status. Until then only the pod itself knows of a worker that died.
+A pod that ends leaves the cause in its status. Until then only the pod itself knows that a worker died.
 """
 
 from collections.abc import Iterator
@@ -17,21 +17,21 @@ READINESS = "ModelReadiness"
 """The name under which a plan asks what a pod of a model says at ``/ready``."""
 WORKER_DIED = "WorkerDied"
 _MOST = 4
-"""So many pods of a deployment are asked at a time."""
+"""The most pods of a deployment that are asked at a time."""
 _FRESH = 3.0
-"""Seconds after which a pod that runs may have something to tell."""
+"""Seconds that a pod runs before it is asked."""
 _SOON, _RARELY = 5.0, 30.0
 """Seconds between two questions: at first, and at most."""
 
 
 def questions(snapshot: Snapshot, now: datetime) -> list[Ref]:
-    """The pods that have to be asked; one that has just begun to run has nothing to tell."""
+    """The pods that have to be asked; one that has just started has nothing to say yet."""
     found = [pod["metadata"]["name"] for pod, since in _unready(snapshot) if _age(since, now) >= _FRESH]
     return [Ref(READINESS, snapshot.namespace, name) for name in found[:_MOST]]
 
 
 def complaint(snapshot: Snapshot, revision: str) -> Failure | None:
-    """A worker of this revision that died, as its pod says. The pod tries the rest again, and says how that ended."""
+    """A worker of this revision that died, as its pod says. The pod restarts it, and reports how that ended."""
     for pod, _ in _unready(snapshot):
         said = snapshot.related.get((READINESS, pod["metadata"]["name"]), {})
         message = f"pod {pod['metadata']['name']}: {said.get('message')}"
@@ -41,7 +41,7 @@ def complaint(snapshot: Snapshot, revision: str) -> Failure | None:
 
 
 def wait(snapshot: Snapshot, now: datetime) -> float | None:
-    """Seconds until the pods are to be asked again, the longer they take, the later; None when all are ready."""
+    """Seconds until the pods are to be asked again, the longer they take the later; None when all are ready."""
     ages = [_age(since, now) for _, since in _unready(snapshot)]
     return min(max(min(ages) / 4, _SOON), _RARELY) if ages else None
 

@@ -16,7 +16,7 @@ from lamplighter.deployment.serving.revision import Revision
 GRPC_INFERENCE, INFERENCE, METRICS, HEALTH = 7070, 8080, 8082, 8090
 CONTAINER = "torchserve"
 DRAIN_SECONDS = 5
-"""How long a pod goes on serving after it was told to stop, until no router or kube-proxy sends to it any more."""
+"""How long a pod still serves after it was told to stop, until no router or kube-proxy sends requests to it."""
 _STOP_SECONDS = 10
 _MODELS, _STORE = "/lamplighter/models", "/lamplighter/store"
 _USER = 1000

@@ -50,7 +50,7 @@ def traffic(view: DeploymentView, status: DeploymentStatus) -> Traffic:
     """Which revision receives which requests.
 
     A revision beside another one is routed to no earlier than some of its pods are ready: routers have known it long
-    enough by then. One that has given everything to its candidate is on its way out: that it leaves changes nothing.
+    enough by then. One that has given all requests to its candidate is not routed to: that it goes changes nothing.
     """
     stable, candidate = status.stable, status.candidate
     active = [entry for entry in (stable, candidate) if entry is not None]

@@ -23,7 +23,7 @@ def duration(seconds: float) -> str:
 
 
 def clusters(backend: Backend, forwarding: Forwarding) -> list[Obj]:
-    """Both clusters of a revision. Nothing in them depends on weights: a changed cluster opens its connections anew."""
+    """Both clusters of a revision. Nothing in them depends on weights: a changed cluster opens new connections."""
     return [
         _cluster(backend, forwarding, REST, INFERENCE, {"http_protocol_options": {}}),
         _cluster(backend, forwarding, GRPC, GRPC_INFERENCE, {"http2_protocol_options": {}}),
@@ -71,7 +71,7 @@ _EVERY_ADDRESS: Obj = {
 }
 
 # A pod that says 503, as one does that drains, is left at once; the threshold counts only checks without an answer.
-# A pod that DNS does not name any more is kept as long as it is well: a name server's bad minute costs nothing.
+# A pod that DNS does not name any more is kept as long as it is healthy: a minute without a name server costs nothing.
 _HEALTH_CHECK: Obj = {
     "interval": "1s",
     "no_traffic_interval": "1s",
@@ -107,5 +107,5 @@ def _limits(forwarding: Forwarding) -> dict[str, Any]:
         "max_connections": forwarding.max_connections,
         "max_pending_requests": forwarding.max_requests,
         "max_requests": forwarding.max_requests,
-        "max_retries": forwarding.max_requests,  # what is tried again has reached nobody: it adds no load
+        "max_retries": forwarding.max_requests,  # a request that is tried again has reached no pod: it adds no load
     }

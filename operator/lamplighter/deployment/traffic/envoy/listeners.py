@@ -32,7 +32,7 @@ def listener(name: str, port: int, forwarding: Forwarding, routes: Obj) -> Obj:
         "stat_prefix": name,
         "codec_type": "AUTO",
         **routes,
-        # Nobody counts as one of ours: a client's x-envoy-* headers must not change timeouts and retries.
+        # No client counts as internal: its x-envoy-* headers must not change timeouts and retries.
         "use_remote_address": True,
         "internal_address_config": {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
         "preserve_external_request_id": True,

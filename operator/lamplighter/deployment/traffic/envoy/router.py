@@ -90,7 +90,7 @@ def deployment(snapshot: Snapshot, router: Router, split: Split, default_image: 
     mark = {ROUTER: _mark(router)}
     pod = override(_pod(snapshot, router, split.forwarding, default_image), router.template)
     pod["metadata"]["labels"] |= mark
-    # Pods of now need no kick; those that come later have another version to be told of, or none.
+    # A pod that starts with this version needs no kick; one that starts later is kicked when the version differs.
     pod["metadata"]["annotations"] = {**pod["metadata"].get("annotations", {}), CONFIG: split.version}
     return child(
         snapshot.obj,
@@ -128,7 +128,7 @@ def disruption_budget(snapshot: Snapshot) -> Obj:
 
 
 def network_policy(snapshot: Snapshot) -> Obj:
-    """Models are reached through the routers alone, for TorchServe asks nobody who they are; metrics are open."""
+    """Models are reached through the routers alone, for TorchServe has no access control; metrics are open."""
     models = {
         "matchLabels": {OWNER_LABEL["ModelDeployment"]: snapshot.name},
         "matchExpressions": [{"key": REVISION, "operator": "Exists"}],
@@ -138,7 +138,7 @@ def network_policy(snapshot: Snapshot) -> Obj:
             "from": [{"podSelector": {"matchLabels": selector(snapshot)}}],
             "ports": [{"protocol": "TCP", "port": port} for port in (INFERENCE, GRPC_INFERENCE, HEALTH)],
         },
-        {  # the operator, wherever it runs: it asks a pod that is not ready why
+        {  # the operator, in whatever namespace: it asks a pod that is not ready why
             "from": [{"namespaceSelector": {}, "podSelector": {"matchLabels": OPERATOR}}],
             "ports": [{"protocol": "TCP", "port": HEALTH}],
         },
