@@ -5,7 +5,8 @@ from typing import Any, Self
 
 from tests.builders.objects import Builder, Obj, at, uid_of
 
-_CONTAINER = {"train": "trainer", "package": "package"}
+_CONTAINER = {"train": "trainer"}
+"""The container of a stage that does not have the stage's name."""
 
 
 class Pod(Builder):
@@ -122,9 +123,8 @@ def a_pod(owner: Obj, index: int = 0) -> Pod:
     """A pod of a Job or of a Deployment, just created."""
     meta = owner["metadata"]
     pod = Pod("v1", "Pod", f"{meta['name']}-{index}-x7k2p", spec={}, status={"phase": "Pending"})
-    pod.container = (
-        "torchserve" if owner["kind"] == "Deployment" else _CONTAINER[meta["labels"]["lamplighter.dev/stage"]]
-    )
+    stage = meta["labels"].get("lamplighter.dev/stage", "")
+    pod.container = "torchserve" if owner["kind"] == "Deployment" else _CONTAINER.get(stage, stage)
     controller = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": meta["name"], "uid": meta["uid"]}
     place = {"batch.kubernetes.io/job-completion-index": str(index)} if owner["kind"] == "Job" else {}
     return pod.meta(

@@ -66,9 +66,9 @@ class Scene:
                 del self.children[place]
         return self
 
-    def hearing(self, attempt: int = 1, run: int = 1, **report: object) -> Self:
+    def hearing(self, attempt: int = 1, run: int = 1, stage: str = "train", **report: object) -> Self:
         """A pod reports its progress."""
-        self.report = {"run": run, "attempt": attempt, **report}
+        self.report = {"run": run, "stage": stage, "attempt": attempt, **report}
         return self
 
     def after(self, seconds: float) -> Self:

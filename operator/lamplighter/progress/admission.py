@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lamplighter.api.training import FINAL_STATES
-from lamplighter.core.naming import ATTEMPT, OWNER_UID, run_number
+from lamplighter.core.naming import ATTEMPT, OWNER_UID, STAGE, run_number
 from lamplighter.core.objects import Obj, controller_uid, labels, moment
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
 from lamplighter.progress.refusal import Refusal
 from lamplighter.progress.tokens import Caller
-from lamplighter.training.stages.order import TRAIN
+from lamplighter.training.stages import order
 
 LAG = 10.0
 """Seconds that our watches may be behind the API server, which has just confirmed that the pod exists."""
@@ -28,8 +28,18 @@ class Sender:
     pod: str
     uid: str
     run: int
+    stage: str
     attempt: int
     born: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """Run, stage and attempt, as the pod has them from its Job."""
+
+    run: int
+    stage: str
+    attempt: int
 
 
 def admit(index: Index, caller: Caller, now: float) -> Sender:
@@ -57,7 +67,8 @@ def admit(index: Index, caller: Caller, now: float) -> Sender:
     _must_be_current(training, job, own)
     if job is None:
         raise _unknown(caller, now)
-    return Sender(key, caller.pod, caller.uid, *own, moment(pod["metadata"]["creationTimestamp"]))
+    born = moment(pod["metadata"]["creationTimestamp"])
+    return Sender(key, caller.pod, caller.uid, own.run, own.stage, own.attempt, born)
 
 
 def _unknown(caller: Caller, now: float) -> Refusal:
@@ -74,19 +85,26 @@ def _job(index: Index, key: Key, pod: Obj) -> Obj | None:
     raise Refusal(403, _STRANGER)
 
 
-def _attempt(pod: Obj) -> tuple[int, int] | None:
-    """Run and attempt, as the pod has them from its Job."""
-    number, text = run_number(pod), labels(pod).get(ATTEMPT, "")
-    return (number, int(text)) if number is not None and text.isdecimal() else None
+def _attempt(pod: Obj) -> _Attempt | None:
+    number, stage, text = run_number(pod), labels(pod).get(STAGE), labels(pod).get(ATTEMPT, "")
+    return _Attempt(number, stage, int(text)) if number is not None and stage and text.isdecimal() else None
 
 
-def _must_be_current(training: Obj, job: Obj | None, own: tuple[int, int]) -> None:
+def _must_be_current(training: Obj, job: Obj | None, own: _Attempt) -> None:
     """The training's status names this attempt and its Job, and the run is not over."""
     run = training.get("status", {}).get("run") or {}
-    current = (run.get("number", 0), run.get("attempt", 0))
-    trains = run.get("stage", TRAIN) == TRAIN  # each stage counts its attempts anew
-    if own > current and (trains or own[0] > current[0]):
+    current = _Attempt(run.get("number", 0), run.get("stage", ""), run.get("attempt", 0))
+    if _comes_after(own, current):
         raise Refusal(503, "this attempt is not recorded yet, try again", 1.0)
     replaced = job is not None and run.get("job") != job["metadata"]["name"]
-    if own != current or not trains or replaced or run.get("state") in FINAL_STATES:
-        raise Refusal(410, f"attempt {own[1]} of run {own[0]} is over: stop reporting")
+    if own != current or replaced or run.get("state") in FINAL_STATES or not order.named(own.stage).reports_progress:
+        raise Refusal(410, f"attempt {own.attempt} of run {own.run} is over: stop reporting")
+
+
+def _comes_after(own: _Attempt, current: _Attempt) -> bool:
+    """True when the run reaches this attempt later. Each stage counts its attempts anew."""
+    if own.run != current.run:
+        return own.run > current.run
+    if own.stage != current.stage:
+        return order.comes_after(own.stage, current.stage)
+    return own.attempt > current.attempt

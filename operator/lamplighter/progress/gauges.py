@@ -55,8 +55,8 @@ class TrainingGauges(Collector):
 
     def _is_current(self, key: Key, report: Obj) -> bool:
         run = (self._index.get(key) or {}).get("status", {}).get("run") or {}
-        own = (report["run"], report["attempt"])
-        return (run.get("number"), run.get("attempt")) == own and run.get("state") not in FINAL_STATES
+        own = (report["run"], report["stage"], report["attempt"])
+        return (run.get("number"), run.get("stage"), run.get("attempt")) == own and run.get("state") not in FINAL_STATES
 
 
 async def page(index: Index) -> bytes:

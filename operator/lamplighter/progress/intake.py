@@ -80,12 +80,12 @@ class Desk:
         if last is not None and report.sequence <= last:
             raise Refusal(409, f"sequence {report.sequence} is not greater than {last}: a newer report was taken")
         self._sequences.put(sender.uid, report.sequence)
-        self._note(sender, report.kept(sender.pod, heartbeat, now))
+        self._note(sender, report.kept(sender.pod, sender.stage, heartbeat, now))
 
     def _note(self, sender: Sender, kept: Obj) -> None:
-        before = self._index.report(sender.key)
+        last = self._index.report(sender.key)
         self._index.note(sender.key, kept)
-        if before is None or (before["run"], before["attempt"]) != (sender.run, sender.attempt):
+        if last is None or any(last[field] != kept[field] for field in ("run", "stage", "attempt")):
             self._slots.take(_now())
             self._queue.add_by(sender.key, 0.0)
         else:

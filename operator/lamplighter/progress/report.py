@@ -39,10 +39,11 @@ class Report(BaseModel):
     seconds_per_step: Rate | None = None
     checkpoint_step: Count | None = None
 
-    def kept(self, pod: str, heartbeat: datetime, received: datetime) -> Obj:
+    def kept(self, pod: str, stage: str, heartbeat: datetime, received: datetime) -> Obj:
         """As the index keeps it: the names of the wire, without what was not said."""
         said: Obj = self.model_dump(by_alias=True, exclude_none=True)
-        return said | {"heartbeat": timestamp(heartbeat), "pod": pod, "received": timestamp(received)}
+        known = {"pod": pod, "stage": stage, "heartbeat": timestamp(heartbeat), "received": timestamp(received)}
+        return said | known
 
 
 def parse(body: bytes) -> Report:

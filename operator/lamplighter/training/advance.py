@@ -1,17 +1,13 @@
 """A run under way: look at its stage, go on to the next one, start the gang again, or end the run."""
 
-import contextlib
-
-from pydantic import ValidationError
-
 from lamplighter.api.failures import Cause, Failure
-from lamplighter.api.training import Artifact, Run, RunState, TrainingSpec
+from lamplighter.api.training import Run, RunState, TrainingSpec
 from lamplighter.core.objects import Obj, partial, timestamp
 from lamplighter.core.plan import Plan
 from lamplighter.training import attempts, freeze, reports
 from lamplighter.training.leftover_pods import in_the_way, pods_of
 from lamplighter.training.observe import Observation, Progress, observe
-from lamplighter.training.stages import order, output
+from lamplighter.training.stages import order
 from lamplighter.training.start import stage_children
 from lamplighter.training.status import ended, under_way
 from lamplighter.training.view import TrainingView
@@ -48,9 +44,12 @@ _UNKNOWN = Failure(reason="JobFailed", message="the Job failed", cause=Cause.INF
 def kept_from_starting(view: TrainingView, run: Run) -> bool:
     """True when not all pods of the first stage run and something is in their way now, whatever was written down."""
     job = view.snapshot.owned("Job", run.job)
-    if job is None or run.stage != order.TRAIN or run.attempt > 1:
+    if job is None or run.attempt > 1:
         return False
-    seen = observe(view, run, freeze.in_force(view, run.number), job)
+    spec = freeze.in_force(view, run.number)
+    if run.stage != order.first(spec).name:
+        return False
+    seen = observe(view, run, spec, job)
     return seen.progress is Progress.PENDING and seen.failure is not None
 
 
@@ -73,15 +72,18 @@ def _lost(view: TrainingView, run: Run) -> Plan:
 
 
 def _stage_done(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observation) -> Plan:
-    if run.stage == order.PACKAGE:
-        return _packaged(view, run, spec, seen)
-    following = order.after(spec, run.stage)
+    stage = order.named(run.stage)
+    outcome = stage.conclude(run, spec, seen.report.data if seen.report else {})
+    if isinstance(outcome, Failure):
+        return _wait_or(ended(view, run, RunState.FAILED, failure=outcome), seen)
+    run = run.model_copy(update={"artifact": outcome or run.artifact})
+    following = order.after(spec, stage)
     if following is None:
         return ended(view, run, RunState.SUCCEEDED)
     status = view.draft()
     run = run.model_copy(
         update={
-            "stage": following,
+            "stage": following.name,
             "attempt": 1,
             "attempt_start_time": timestamp(view.now),
             "executed_at": None,
@@ -93,20 +95,6 @@ def _stage_done(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observat
     )
     under_way(view, status, run, "its Job was created")
     return view.plan(status, create=(tuple(stage_children(view, run, spec)),))
-
-
-def _packaged(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observation) -> Plan:
-    said = seen.report.data if seen.report else {}
-    uri = output.uri(run.claim_name, run.path)
-    with contextlib.suppress(ValidationError):
-        artifact = Artifact.model_validate({**said, "uri": uri})
-        return ended(view, run, RunState.SUCCEEDED, artifact=artifact)
-    failure = Failure(
-        reason="NoDigest",
-        message=f"Job {run.job} succeeded but told no sha256 of the archive. Is lamplighter-package in {spec.image}?",
-        cause=Cause.USER_ERROR,
-    )
-    return _wait_or(ended(view, run, RunState.FAILED, failure=failure), seen)
 
 
 def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen: Observation) -> Plan:
@@ -127,7 +115,7 @@ def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen:
         return attempts.announce(view, attempts.following(view, now))
     status, wait = view.draft(), None
     under_way(view, status, now, seen.message, word=seen.word)
-    if run.stage == order.TRAIN and (progress := reports.heard(view, run)) != run.progress:
+    if order.named(run.stage).reports_progress and (progress := reports.heard(view, run)) != run.progress:
         left = reports.wait(view, run)
         if left <= 0 or status != view.status:
             under_way(view, status, now.model_copy(update={"progress": progress}), seen.message, word=seen.word)
@@ -156,7 +144,7 @@ def _told(view: TrainingView, run: Run, job: Obj, seen: Observation) -> Run:
         # Pods can end before the Job's controller writes down that it started them.
         begun = min(pod["metadata"].get("creationTimestamp") or timestamp(view.now) for pod in its_pods)
         run = run.model_copy(update={"executions": run.executions + 1, "executed_at": begun})
-    if run.stage != order.TRAIN:
+    if not order.named(run.stage).reports_progress:
         return run
     progress = reports.heard(view, run)
     run = run.model_copy(update={"progress": progress})
@@ -173,8 +161,9 @@ def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[
     free = not suspended or not in_the_way(view, pods_of(view, job))
     if spec.queue_name is None and suspended is not view.spec.suspend and free:
         change["suspend"] = view.spec.suspend
-    if run.stage == order.TRAIN and spec.elastic and job["spec"].get("parallelism") != spec.nodes:
-        change |= {"parallelism": spec.nodes, "completions": spec.nodes}
+    stage = order.named(run.stage)
+    if stage.elastic(spec) and job["spec"].get("parallelism") != (width := stage.width(spec)):
+        change |= {"parallelism": width, "completions": width}
     if not change:
         return ()
     return (partial(job, spec=change),)

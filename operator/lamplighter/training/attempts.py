@@ -53,7 +53,7 @@ def following(view: TrainingView, run: Run, wait: float = 0.0) -> Run:
     return run.model_copy(
         update={
             "attempt": attempt,
-            "job": order.job_name(view.snapshot.name, run.number, run.stage, attempt),
+            "job": order.job_name(view.snapshot.name, run.number, order.named(run.stage), attempt),
             "not_before": timestamp(view.now + timedelta(seconds=wait)),
             "executed_at": None,
             "state": RunState.PENDING,

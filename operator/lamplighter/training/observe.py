@@ -16,8 +16,7 @@ from lamplighter.training import freeze
 from lamplighter.training.failures import diagnosis, pod_events
 from lamplighter.training.failures.diagnosis import Evidence
 from lamplighter.training.leftover_pods import alive_before, in_the_way, of_before, overdue_in, pods_of
-from lamplighter.training.stages.base import STAGE_CONTAINERS
-from lamplighter.training.stages.order import TRAIN
+from lamplighter.training.stages import order
 from lamplighter.training.view import TrainingView
 
 EVIDENCE_GRACE = 10.0
@@ -63,17 +62,17 @@ def observe(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> Obser
     its_pods = [pod for pod in pods_of(view, job) if not of_before(job, pod)]
     present = _present(run, spec, its_pods)
     if done := condition(job, "Complete") or condition(job, "SuccessCriteriaMet"):
-        return _succeeded(its_pods, done, view.now)
+        return _succeeded(run, its_pods, done, view.now)
     failed = failure_of(job)
     if failed is None and job["spec"].get("suspend"):
         return _suspended(view, spec, its_pods)
     found = _found(view, run, spec, failed, present)
     if found is not None and not found.echo:
-        return Observation(Progress.FAILED, found.failure.message, found.failure, _report_of(its_pods, found))
+        return Observation(Progress.FAILED, found.failure.message, found.failure, _report_of(run, its_pods, found))
     if failed is not None:
-        return _failed(view, spec, job, its_pods, failed, found)
+        return _failed(view, run, spec, job, its_pods, failed, found)
     if found is not None and _elastic(run, spec):
-        return Observation(Progress.FAILED, found.failure.message, found.failure, _report_of(its_pods, found))
+        return Observation(Progress.FAILED, found.failure.message, found.failure, _report_of(run, its_pods, found))
     seen = _active(view, run, spec, job, present)
     doubts = [diagnosis.node_doubt(view, pod) for pod in present]
     # An echo without the Job's word for it: that is on its way, or the root is.
@@ -98,7 +97,7 @@ def unexplained(view: TrainingView, run: Run, job: Obj) -> bool:
 
 
 def _elastic(run: Run, spec: TrainingSpec) -> bool:
-    return spec.elastic is not None and run.stage == TRAIN
+    return order.named(run.stage).elastic(spec) is not None
 
 
 def _present(run: Run, spec: TrainingSpec, its_pods: list[Obj]) -> list[Obj]:
@@ -118,11 +117,12 @@ def _found(view: TrainingView, run: Run, spec: TrainingSpec, failed: Obj | None,
     )
 
 
-def _succeeded(its_pods: list[Obj], done: Obj, now: datetime) -> Observation:
+def _succeeded(run: Run, its_pods: list[Obj], done: Obj, now: datetime) -> Observation:
+    worker = order.named(run.stage).container
     for pod in sorted(its_pods, key=_order):
         for container in pods.containers(pod):
             end = pods.terminated(container)
-            if container["name"] in STAGE_CONTAINERS and end is not None and end.get("message"):
+            if container["name"] == worker and end is not None and end.get("message"):
                 return Observation(Progress.SUCCEEDED, "succeeded", report=pods.report(end["message"]))
     return Observation(Progress.SUCCEEDED, "succeeded", retry_after=_patience(done, now))
 
@@ -141,7 +141,7 @@ def _suspended(view: TrainingView, spec: TrainingSpec, its_pods: list[Obj]) -> O
 
 
 def _failed(
-    view: TrainingView, spec: TrainingSpec, job: Obj, its_pods: list[Obj], failed: Obj, found: Evidence | None
+    view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, its_pods: list[Obj], failed: Obj, found: Evidence | None
 ) -> Observation:
     patience = _patience(failed, view.now)
     if found is None or found.echo:
@@ -162,14 +162,15 @@ def _failed(
         Progress.FAILED,
         found.failure.message,
         found.failure,
-        _report_of(its_pods, found),
+        _report_of(run, its_pods, found),
         retry_after=patience if waits else None,
     )
 
 
 def _active(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, its_pods: list[Obj]) -> Observation:
     wanted = job["spec"].get("parallelism", 1)
-    needed = spec.elastic.min_nodes if spec.elastic and run.stage == TRAIN else wanted
+    elastic = order.named(run.stage).elastic(spec)
+    needed = elastic.min_nodes if elastic else wanted
     running = sum(pod.get("status", {}).get("phase") in _STARTED for pod in its_pods)
     if running >= wanted:
         return Observation(Progress.RUNNING, f"{_pods(wanted)} running")
@@ -251,14 +252,15 @@ def _index(pod: Obj) -> str:
     return labels(pod).get(_INDEX) or annotations(pod).get(_INDEX) or "0"
 
 
-def _report_of(its_pods: list[Obj], found: Evidence) -> pods.Report | None:
+def _report_of(run: Run, its_pods: list[Obj], found: Evidence) -> pods.Report | None:
     """What the program of the pod that is to blame said last."""
+    worker = order.named(run.stage).container
     for pod in its_pods:
         if pod["metadata"]["name"] != found.failure.pod:
             continue
         for container in pods.containers(pod):
             end = pods.terminated(container)
-            if container["name"] in STAGE_CONTAINERS and end is not None:
+            if container["name"] == worker and end is not None:
                 return pods.report(end.get("message") or "")
     return None
 

@@ -18,7 +18,8 @@ _WORDS = frozenset({"nan", "inf", "-inf"})
 def heard(view: TrainingView, run: Run) -> Progress | None:
     """The newest progress of the run's current attempt: the last report, or what the status says already."""
     report = view.snapshot.report
-    if report is None or (report.get("run"), report.get("attempt")) != (run.number, run.attempt):
+    current = (run.number, run.stage, run.attempt)
+    if report is None or (report.get("run"), report.get("stage"), report.get("attempt")) != current:
         return run.progress
     told = told_by(report)
     written = run.progress

@@ -23,11 +23,11 @@ def start(view: TrainingView) -> Plan:
     snapshot, status = view.snapshot, view.draft()
     number, frozen = _number(view)
     spec = frozen or freeze.essence(view.spec)
-    first = order.of(spec)[0]
+    first = order.first(spec)
     held = view.spec.suspend and spec.queue_name is not None
     run = Run(
         number=number,
-        stage=first,
+        stage=first.name,
         job=order.job_name(snapshot.name, number, first, 1),
         claim_name=output.claim_name(snapshot.name, spec),
         path=output.path(snapshot.obj, number),
@@ -51,8 +51,8 @@ def start(view: TrainingView) -> Plan:
 
 
 def unrecorded_jobs(snapshot: Snapshot, last_run: int) -> list[str]:
-    """Jobs that a start which was cut short may have left: those of revisions that the status knows nothing of."""
-    return [order.job_name(snapshot.name, number, order.TRAIN, 1) for number in _unrecorded(snapshot, last_run)]
+    """The first Jobs of runs that were frozen but not recorded: an interrupted start may have created them."""
+    return [_first_job(snapshot, number, spec) for number, spec in _frozen(snapshot, last_run).items()]
 
 
 def begun(view: TrainingView) -> bool:
@@ -71,6 +71,17 @@ def _unrecorded(snapshot: Snapshot, last: int) -> list[int]:
     return sorted(number for number in numbers if number is not None and number > last)
 
 
+def _frozen(snapshot: Snapshot, last: int) -> dict[int, TrainingSpec]:
+    """The frozen specs of the runs that are not recorded."""
+    specs = {number: freeze.frozen_spec(snapshot, number) for number in _unrecorded(snapshot, last)}
+    return {number: spec for number, spec in specs.items() if spec is not None}
+
+
+def _first_job(snapshot: Snapshot, number: int, spec: TrainingSpec) -> str:
+    """The Job with which the run of this number starts."""
+    return order.job_name(snapshot.name, number, order.first(spec), 1)
+
+
 def _number(view: TrainingView) -> tuple[int, TrainingSpec | None]:
     """The next run's number, and its spec if it is frozen already.
 
@@ -78,31 +89,31 @@ def _number(view: TrainingView) -> tuple[int, TrainingSpec | None]:
     (the first may have been refused), it is passed over.
     """
     snapshot, last = view.snapshot, last_run(view)
-    numbers = _unrecorded(snapshot, last)
-    frozen = {number: spec for number in numbers if (spec := freeze.frozen_spec(snapshot, number)) is not None}
+    frozen = _frozen(snapshot, last)
     for number, spec in frozen.items():
-        if snapshot.owned("Job", order.job_name(snapshot.name, number, order.of(spec)[0], 1)):
+        if snapshot.owned("Job", _first_job(snapshot, number, spec)):
             return number, spec
     for number, spec in frozen.items():
         if spec == freeze.essence(view.spec):
             return number, spec
-    return max([last, *numbers]) + 1, None
+    return max([last, *_unrecorded(snapshot, last)]) + 1, None
 
 
 def stage_children(view: TrainingView, run: Run, spec: TrainingSpec) -> list[Obj]:
     """The Job of the run's current stage and attempt, and its Service, as far as they do not exist."""
-    snapshot = view.snapshot
+    snapshot, stage = view.snapshot, order.named(run.stage)
     own = StageRun(
         owner=snapshot.obj,
         spec=spec,
         run=run.number,
-        stage=run.stage,
+        stage=stage,
         attempt=run.attempt,
         job=run.job,
-        labels=order.labels(snapshot.obj, run.number, run.stage, run.attempt),
+        labels=order.labels(snapshot.obj, run.number, stage, run.attempt),
         claim=run.claim_name,
         path=run.path,
         source=freeze.name(snapshot.name, run.number) if spec.source else None,
+        stage_containers=order.containers(),
         avoided=tuple(run.avoided_nodes),
         progress_url=view.options.progress_url,
     )

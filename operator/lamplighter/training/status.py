@@ -1,11 +1,11 @@
 """Writing down how a run stands: state, conditions, history, and the events of the transitions."""
 
 from lamplighter.api.failures import Failure
-from lamplighter.api.training import Artifact, Run, RunRecord, RunState, TrainingStatus
+from lamplighter.api.training import Run, RunRecord, RunState, TrainingStatus
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import timestamp
 from lamplighter.core.plan import Event, Plan
-from lamplighter.training.stages.order import TRAIN
+from lamplighter.training.stages import order
 from lamplighter.training.view import TrainingView
 
 _STALLING = frozenset({"ImagePullFailed", "ContainerConfigError", "PodsRefused"})
@@ -18,9 +18,8 @@ def under_way(view: TrainingView, status: TrainingStatus, run: Run, message: str
     ``word`` says more than the run's state, where something can: Queued, Restarting, Resuming.
     """
     obstacle = run.failure.reason if run.failure else None
-    stage = "" if run.stage == TRAIN else run.stage.capitalize()
     status.run = run
-    status.state = obstacle or f"{stage}{word or run.state.value}"
+    status.state = obstacle or f"{order.named(run.stage).state_word}{word or run.state.value}"
     view.summarize(
         status,
         ready=False,
@@ -31,11 +30,10 @@ def under_way(view: TrainingView, status: TrainingStatus, run: Run, message: str
     )
 
 
-def ended(
-    view: TrainingView, run: Run, state: RunState, *, artifact: Artifact | None = None, failure: Failure | None = None
-) -> Plan:
-    """End a run for good and remember it."""
+def ended(view: TrainingView, run: Run, state: RunState, *, failure: Failure | None = None) -> Plan:
+    """End a run for good and remember it. Only one that went through all its stages publishes its model."""
     status = view.draft()
+    artifact = run.artifact if state is RunState.SUCCEEDED else None
     status.run = run.model_copy(
         update={
             "state": state,

@@ -25,11 +25,13 @@ def a_running_training(
     return a_training("digits").status(run=current | {"stage": stage})
 
 
-def a_scene(training: Builder | None = None, *, run: int = 1, attempt: int = 1) -> tuple[Index, Obj, Obj]:
+def a_scene(
+    training: Builder | None = None, *, run: int = 1, stage: str = "train", attempt: int = 1
+) -> tuple[Index, Obj, Obj]:
     """An index with a training, the Job of an attempt and its pod; the Job and the pod."""
     index = Index()
     obj = (training or a_running_training()).obj()
-    job = a_job(obj, run=run, attempt=attempt).obj()
+    job = a_job(obj, run=run, stage=stage, attempt=attempt).obj()
     pod = a_pod(job).running().meta(creationTimestamp=at(-60)).obj()
     for one in (obj, job, pod):
         index.put(one)

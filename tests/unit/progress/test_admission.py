@@ -4,6 +4,7 @@ import pytest
 from tests.builders import a_job, a_pod, a_training
 from tests.builders.objects import Builder, at, later
 from tests.unit.progress.scenes import KEY, a_running_training, a_scene, caller_of, removed
+from tests.unit.training.stages.made_up import an_order_of_five
 
 from lamplighter.core.objects import Obj
 from lamplighter.engine.index import Index
@@ -23,7 +24,7 @@ def status(index: Index, caller: Caller, now: float = 0.0) -> int:
 def test_a_pod_of_the_current_attempt_may() -> None:
     index, _, pod = a_scene()
     meta = pod["metadata"]
-    assert admit(index, caller_of(pod), 0) == Sender(KEY, meta["name"], meta["uid"], 1, 1, later(-60))
+    assert admit(index, caller_of(pod), 0) == Sender(KEY, meta["name"], meta["uid"], 1, "train", 1, later(-60))
 
 
 def test_a_pod_that_the_watches_have_not_told_of_is_to_try_again_for_some_seconds() -> None:
@@ -128,3 +129,28 @@ def test_a_pod_of_a_training_that_was_deleted_is_to_stop(happens: object) -> Non
     index, _, pod = a_scene()
     happens(index.get(KEY), index)  # type: ignore[operator]
     assert status(index, caller_of(pod)) == 410
+
+
+@pytest.mark.parametrize(
+    ("stage", "recorded", "expected"),
+    [("data", "train", 410), ("train", "data", 503), ("check", "check", 410), ("data", "check", 410)],
+    ids=["an earlier stage", "a later stage", "one that does not report", "an earlier stage, not the first"],
+)
+def test_the_stage_of_a_pod_is_held_against_the_order_of_stages(stage: str, recorded: str, expected: int) -> None:
+    with an_order_of_five():
+        training = a_running_training(stage=recorded, job=None if recorded == "train" else f"digits-1-{recorded}-1")
+        index, _, pod = a_scene(training, stage=stage)
+        assert status(index, caller_of(pod)) == expected
+
+
+def test_a_pod_of_a_first_stage_that_reports_may() -> None:
+    with an_order_of_five():
+        index, _, pod = a_scene(a_running_training(stage="data", job="digits-1-data-1"), stage="data")
+        assert admit(index, caller_of(pod), 0).stage == "data"
+
+
+def test_a_pod_whose_stage_label_was_taken_away_may_not() -> None:
+    index, _, pod = a_scene()
+    marks = {key: value for key, value in pod["metadata"]["labels"].items() if "stage" not in key}
+    index.put({**pod, "metadata": {**pod["metadata"], "labels": marks, "resourceVersion": "2"}})
+    assert status(index, caller_of(pod)) == 403

@@ -88,6 +88,7 @@ def test_a_report_becomes_the_last_one_of_its_training() -> None:
         assert snapshot is not None
         assert snapshot.report == {
             "run": 1,
+            "stage": "train",
             "attempt": 1,
             "sequence": 2,
             "step": 2,

@@ -13,6 +13,7 @@ from lamplighter.progress.gauges import TrainingGauges
 
 REPORT = {
     "run": 1,
+    "stage": "train",
     "attempt": 1,
     "heartbeat": at(-30),
     "step": 120,
@@ -48,7 +49,7 @@ def test_a_training_that_reports_is_told_with_all_that_it_said() -> None:
 def test_what_was_not_said_is_not_told() -> None:
     index = Index()
     index.put(a_running_training().obj())
-    index.note(KEY, {"run": 1, "attempt": 1, "heartbeat": later(60).isoformat()})
+    index.note(KEY, {"run": 1, "stage": "train", "attempt": 1, "heartbeat": later(60).isoformat()})
     assert samples(index) == {
         "lamplighter_trainings_reporting": [({}, 1)],
         "lamplighter_training_heartbeat_age_seconds": [(WHOSE, 0)],

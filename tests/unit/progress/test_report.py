@@ -20,7 +20,7 @@ BORN = later(-3600)
 
 
 def kept(body: bytes) -> dict[str, Any]:
-    return parse(body).kept("digits-1-1-0-x7k2p", NOW, NOW)
+    return parse(body).kept("digits-1-1-0-x7k2p", "train", NOW, NOW)
 
 
 def test_a_full_report_is_kept_as_it_was_sent() -> None:
@@ -32,12 +32,12 @@ def test_a_full_report_is_kept_as_it_was_sent() -> None:
         "secondsPerStep": 0.2,
         "checkpointStep": 100,
     }
-    marks = {"run": 1, "attempt": 1, "sequence": 1, "heartbeat": at(), "pod": "digits-1-1-0-x7k2p", "received": at()}
-    assert kept(a_report(**sent)) == {**sent, **marks}
+    marks = {"run": 1, "stage": "train", "attempt": 1, "pod": "digits-1-1-0-x7k2p"}
+    assert kept(a_report(**sent)) == {**sent, **marks, "sequence": 1, "heartbeat": at(), "received": at()}
 
 
 def test_the_smallest_report_says_nothing_that_it_does_not_know() -> None:
-    assert set(kept(a_report())) == {"run", "attempt", "sequence", "heartbeat", "pod", "received", "metrics"}
+    assert set(kept(a_report())) == {"run", "stage", "attempt", "sequence", "heartbeat", "pod", "received", "metrics"}
 
 
 def test_what_a_newer_image_says_besides_is_dropped() -> None:

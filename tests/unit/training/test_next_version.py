@@ -1,6 +1,7 @@
 """An operator of the next version, started over running objects, changes no child."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -11,7 +12,7 @@ from lamplighter.api.training import ModelTraining, TrainingSpec
 from lamplighter.core.objects import Obj
 from lamplighter.training import plan
 from lamplighter.training.stages import order, train
-from lamplighter.training.stages.base import StageRun
+from lamplighter.training.stages.base import Stage, StageRun
 
 TRAINING = a_training("digits").nodes(2).with_source("code").packaged().obj()
 
@@ -34,6 +35,11 @@ def other_pod(own: StageRun) -> Obj:
     return own.pod({"name": "trainer", "command": ["lamplighter-train-2"]})
 
 
+def of_the_next_version(stage: Stage) -> Stage:
+    """The stage, with a builder that builds something else and another port."""
+    return replace(stage, pod=other_pod, service_port=stage.service_port and 29600)
+
+
 @pytest.fixture
 def next_version() -> Iterator[None]:
     """The operator as it may be in the next version."""
@@ -43,7 +49,7 @@ def next_version() -> Iterator[None]:
     with (
         patch.object(plan, "ModelTraining", NextTraining),
         patch("lamplighter.training.freeze.TrainingSpec", NextSpec),
-        patch.dict(order._POD, {order.TRAIN: other_pod, order.PACKAGE: other_pod}),
+        patch.object(order, "STAGES", tuple(map(of_the_next_version, order.STAGES))),
         patch.object(train, "MASTER_PORT", 29600),
         patch.object(output.model_fields["size"], "default", changed["size"]),
     ):

@@ -190,7 +190,7 @@ def test_no_more_metrics_are_shown_than_the_api_takes() -> None:
 )
 def test_no_report_can_make_a_status_that_the_api_refuses(report: dict[str, Any], last_words: dict[str, Any]) -> None:
     scene = running()
-    scene.report = {**report, "run": 1, "attempt": 1}
+    scene.report = {**report, "run": 1, "stage": "train", "attempt": 1}
     scene.act()
     scene.having(pod(0).told(1, **last_words)).act()
     TrainingStatus.model_validate(scene.obj["status"])

@@ -1,4 +1,4 @@
-"""The pods of the train stage: torchrun on every node; the first pod is where all meet."""
+"""The train stage: torchrun on every node; the ranks meet at the first pod."""
 
 from lamplighter.api.common import seconds
 from lamplighter.api.progress import PROGRESS_AUDIENCE
@@ -7,9 +7,9 @@ from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
 from lamplighter.core.resources import accelerators
 from lamplighter.training.stages import output, placement
-from lamplighter.training.stages.base import STAGE_CONTAINERS, StageRun, variable
+from lamplighter.training.stages.base import Stage, StageRun, variable
 
-CONTAINER = STAGE_CONTAINERS[0]
+CONTAINER = "trainer"
 MASTER_PORT = 29500
 _TOKEN_MOUNT = "/var/run/secrets/lamplighter.dev/progress"  # noqa: S105 (a path, no secret)
 _TOKEN_SECONDS = 3600
@@ -74,7 +74,7 @@ def pod(own: StageRun) -> Obj:
     shared_memory = {"name": "shm", "emptyDir": {"medium": "Memory"}}
     subdomain = {"subdomain": own.job} if own.gang else {}
     built = own.pod(container, shared_memory, *([_token()] if reports else []), **subdomain)
-    overridden = override(placement.placed(own, built), own.template(CONTAINER))
+    overridden = override(placement.placed(own, built), own.template())
     return placement.avoiding(own.avoided, overridden)
 
 
@@ -147,3 +147,17 @@ def _token() -> Obj:
 def _whole(duration: str) -> int:
     """Whole seconds, at least one."""
     return max(round(seconds(duration)), 1)
+
+
+STAGE = Stage(
+    name="train",
+    container=CONTAINER,
+    state_word="",
+    job_infix="",  # Jobs of the first versions had no stage in their names
+    pod=pod,
+    is_wanted=lambda _: True,
+    width=lambda spec: spec.nodes,
+    elastic=lambda spec: spec.elastic,
+    service_port=MASTER_PORT,
+    reports_progress=True,
+)
