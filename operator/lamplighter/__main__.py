@@ -28,13 +28,13 @@ from lamplighter.engine.reconcile import Kind, Reconciler, work
 from lamplighter.engine.resources import PRIMARY
 from lamplighter.progress import gauges
 from lamplighter.progress.endpoint import Endpoint
-from lamplighter.progress.intake import Desk
+from lamplighter.progress.intake import Intake
 from lamplighter.progress.tokens import Tokens
 from lamplighter.questions import model_readiness, pod_answers, pod_events, router_status
 from lamplighter.questions.pod_answers import PodAnswers
 from lamplighter.settings import Settings
 from lamplighter.training import plan as training
-from lamplighter.training.view import Options
+from lamplighter.training.view import TrainingOptions
 
 DRAIN_SECONDS = 20.0
 BUSY_TRIES = 15
@@ -42,9 +42,9 @@ BUSY_TRIES = 15
 log = logging.getLogger("lamplighter")
 
 
-def training_options(settings: Settings) -> Options:
+def training_options(settings: Settings) -> TrainingOptions:
     """What plans of trainings are told of the settings."""
-    return Options(
+    return TrainingOptions(
         progress_url=settings.progress_url,
         node_grace=settings.node_grace,
         bad_node_conditions=frozenset(settings.bad_node_conditions),
@@ -151,7 +151,7 @@ async def _operate(
     answers = readers(settings, index, client, pods)
     reconciler = Reconciler(client, index, kinds(settings), answers, settings.identity)
     ready = functools.partial(_may_take_reports, watch, client)
-    endpoint.desk = Desk(index, queue, Tokens(client), settings.progress_writes, ready)
+    endpoint.intake = Intake(index, queue, Tokens(client), settings.progress_writes, ready)
     health.trainings = functools.partial(gauges.page, index)
     label.say(leads=True)
 
@@ -171,7 +171,7 @@ async def _operate(
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(queue.drained(), DRAIN_SECONDS)
     finally:
-        endpoint.desk = None
+        endpoint.intake = None
         watch.stop()
         for task in (*tasks, asked, starting):
             task.cancel()

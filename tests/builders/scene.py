@@ -16,7 +16,7 @@ from lamplighter.deployment.traffic.envoy.provider import ENVOY
 from lamplighter.deployment.traffic.provider import TrafficProvider
 from lamplighter.deployment.view import DeploymentOptions, DeploymentView
 from lamplighter.training import plan as training
-from lamplighter.training.view import Options
+from lamplighter.training.view import TrainingOptions
 
 Cluster = Callable[["Scene"], None]
 """What the cluster does with what exists, as its controllers and kubelets do it."""
@@ -34,7 +34,7 @@ class Scene:
         self.related: dict[tuple[str, str], Obj] = {}
         self.nodes: dict[str, Obj] | None = None
         self.report: Obj | None = None
-        self.options = Options()
+        self.options = TrainingOptions()
         self.now = NOW
         self.events: list[Event] = []
         self._lives = count(1)

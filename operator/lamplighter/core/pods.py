@@ -30,7 +30,7 @@ NEVER = "9999"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class TerminationMessage:
     """The JSON that our programs leave in the termination message, or the plain text that others leave."""
 
     reason: str | None
@@ -38,7 +38,7 @@ class Report:
     data: dict[str, Any]
 
 
-def report(text: str) -> Report:
+def termination_message(text: str) -> TerminationMessage:
     """Read a termination message. Anything that is not our JSON is taken as log lines: the last one counts."""
     try:
         data = json.loads(text)
@@ -46,9 +46,9 @@ def report(text: str) -> Report:
         data = None
     if not isinstance(data, dict):
         lines = [line for line in text.splitlines() if line.strip()]
-        return Report(None, lines[-1].strip() if lines else "", {"tail": lines})
+        return TerminationMessage(None, lines[-1].strip() if lines else "", {"tail": lines})
     reason = data.get("reason")
-    return Report(
+    return TerminationMessage(
         reason if isinstance(reason, str) and reason_word(reason, "") == reason else None,
         str(data.get("message") or ""),
         data,
@@ -155,7 +155,7 @@ def obstacle(pod: Obj) -> Failure | None:
 
 
 def _ended(pod: Obj, container: str, end: Obj) -> Failure:
-    said = report(end.get("message") or "")
+    said = termination_message(end.get("message") or "")
     code = end.get("exitCode")
     if end.get("reason") == "OOMKilled":
         return blame(

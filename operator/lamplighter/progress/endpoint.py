@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from lamplighter.engine import metrics
-from lamplighter.progress.intake import Desk
+from lamplighter.progress.intake import Intake
 from lamplighter.progress.refusal import Refusal
 from lamplighter.progress.report import MAX_BYTES
 
@@ -38,10 +38,10 @@ log = logging.getLogger(__name__)
 
 
 class Endpoint:
-    """Serves in every replica; whoever leads sits down at the ``desk``."""
+    """Serves in every replica; only the leader has an ``intake``."""
 
     def __init__(self) -> None:
-        self.desk: Desk | None = None
+        self.intake: Intake | None = None
         self._at_work = 0
 
     @contextlib.asynccontextmanager
@@ -92,8 +92,8 @@ class Endpoint:
         return response
 
     async def _take(self, request: web.Request) -> None:
-        desk = self.desk
-        if desk is None:
+        intake = self.intake
+        if intake is None:
             raise Refusal(503, "this replica does not lead, try again", 1.0)
         if self._at_work >= AT_ONCE:
             raise Refusal(503, "too many report at the same time, try again", 1.0)
@@ -103,8 +103,8 @@ class Endpoint:
                 raise Refusal(415, "send the report as application/json, not compressed")
             if (request.content_length or 0) > MAX_BYTES:
                 raise _too_large()
-            caller = await desk.identify(_bearer(request), request.remote or "")
-            desk.accept(caller, await _body(request))
+            caller = await intake.identify(_bearer(request), request.remote or "")
+            intake.accept(caller, await _body(request))
         finally:
             self._at_work -= 1
 

@@ -9,18 +9,18 @@ from lamplighter.core.objects import Obj
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key, KeyedQueue
 from lamplighter.engine.reconcile import utc_now
-from lamplighter.progress import report as reports
 from lamplighter.progress.admission import Sender, admit
 from lamplighter.progress.bounded import Bounded
-from lamplighter.progress.rate_limit import Allowance, Slots
+from lamplighter.progress.rate_limit import RateLimit, Slots
 from lamplighter.progress.refusal import Refusal
+from lamplighter.progress.report import last_sign_of_life, parse
 from lamplighter.progress.tokens import Caller, Tokens
 
 PODS = 16384
 """Pods whose last report is remembered, for the order of reports and their pace."""
 
 
-class Desk:
+class Intake:
     """Lives where the index lives: in the leader."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Desk:
         self._ready = ready
         self._clock = clock
         self._sequences: Bounded[str, int] = Bounded(PODS)
-        self._pace: Allowance[str] = Allowance(rate=1.0, burst=3, size=PODS)
+        self._rate_limit: RateLimit[str] = RateLimit(rate=1.0, burst=3, size=PODS)
 
     async def identify(self, token: str, address: str) -> Caller:
         """Who wants to report; it may, and it does not come too often.
@@ -55,9 +55,9 @@ class Desk:
             raise Refusal(503, "this replica does not lead (yet), try again", 1.0)
         caller = await self._tokens.caller(token, address)
         sender = self._admit(caller)
-        if pause := self._pace.wait(sender.uid, _now()):
+        if pause := self._rate_limit.wait(sender.uid, _now()):
             raise Refusal(429, "one report per second is enough", math.ceil(pause))
-        self._pace.spend(sender.uid, _now())
+        self._rate_limit.spend(sender.uid, _now())
         return caller
 
     def accept(self, caller: Caller, body: bytes) -> None:
@@ -67,7 +67,7 @@ class Desk:
             Refusal: it is malformed (400), no newer than the last (409), or the attempt has ended meanwhile (410).
         """
         sender = self._admit(caller)
-        report = reports.parse(body)
+        report = parse(body)
         if (report.run, report.attempt) != (sender.run, sender.attempt):
             raise Refusal(
                 400,
@@ -75,7 +75,7 @@ class Desk:
                 f"but this pod belongs to attempt {sender.attempt} of run {sender.run}",
             )
         now = self._clock()
-        heartbeat = reports.heartbeat(report, sender.born, now)
+        heartbeat = last_sign_of_life(report, sender.born, now)
         last = self._sequences.get(sender.uid)
         if last is not None and report.sequence <= last:
             raise Refusal(409, f"sequence {report.sequence} is not greater than {last}: a newer report was taken")

@@ -7,7 +7,7 @@ from lamplighter.progress.bounded import Bounded
 K = TypeVar("K")
 
 
-class Allowance(Generic[K]):
+class RateLimit(Generic[K]):
     """So much per second for each of many, and a few at once: the generic cell rate algorithm (ITU-T I.371)."""
 
     def __init__(self, rate: float, burst: int, size: int) -> None:

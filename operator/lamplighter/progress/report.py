@@ -59,7 +59,7 @@ def parse(body: bytes) -> Report:
         raise Refusal(400, f"not a report: {'; '.join(wrong)}"[:500]) from error
 
 
-def heartbeat(report: Report, born: datetime, now: datetime) -> datetime:
+def last_sign_of_life(report: Report, born: datetime, now: datetime) -> datetime:
     """The last sign of life, not after now.
 
     Raises:

@@ -21,7 +21,7 @@ from lamplighter.core.objects import Obj
 from lamplighter.engine import metrics
 from lamplighter.engine.api import ApiError
 from lamplighter.progress.bounded import Bounded
-from lamplighter.progress.rate_limit import Allowance
+from lamplighter.progress.rate_limit import RateLimit
 from lamplighter.progress.refusal import Refusal
 
 GOOD_FOR = 300.0
@@ -75,7 +75,7 @@ class Tokens:
         self._bad: Bounded[bytes, _Answer] = Bounded(1024)  # apart: bad ones must not displace good ones
         self._under_way: dict[bytes, asyncio.Task[_Answer]] = {}
         self._slots = asyncio.Semaphore(REVIEWS)
-        self._mistakes: Allowance[str] = Allowance(rate=1.0, burst=10, size=4096)
+        self._mistakes: RateLimit[str] = RateLimit(rate=1.0, burst=10, size=4096)
         self._paused_until = 0.0
 
     async def caller(self, token: str, address: str) -> Caller:

@@ -5,17 +5,18 @@ from lamplighter.api.training import Run, RunState, TrainingSpec
 from lamplighter.core.objects import Obj, partial, timestamp
 from lamplighter.core.plan import Plan
 from lamplighter.training import attempts, freeze, reports
-from lamplighter.training.leftover_pods import in_the_way, pods_of
-from lamplighter.training.observe import Observation, Progress, observe
+from lamplighter.training.leftover_pods import blocking_resume, pods_of
+from lamplighter.training.observe import Observation, Phase, observe
 from lamplighter.training.stages import order
 from lamplighter.training.start import stage_children
 from lamplighter.training.status import ended, under_way
 from lamplighter.training.view import TrainingView
 
+_UNKNOWN = Failure(reason="JobFailed", message="the Job failed", cause=Cause.INFRASTRUCTURE)
 _STATE = {
-    Progress.PENDING: RunState.PENDING,
-    Progress.RUNNING: RunState.RUNNING,
-    Progress.SUSPENDED: RunState.SUSPENDED,
+    Phase.PENDING: RunState.PENDING,
+    Phase.RUNNING: RunState.RUNNING,
+    Phase.SUSPENDED: RunState.SUSPENDED,
 }
 
 
@@ -25,20 +26,17 @@ def advance(view: TrainingView, run: Run) -> Plan:
     left = attempts.deadline_left(view, run)
     job = view.snapshot.owned("Job", run.job)
     seen = observe(view, run, spec, job) if job is not None else None
-    if job is not None and seen is not None and seen.progress is Progress.SUCCEEDED:
+    if job is not None and seen is not None and seen.phase is Phase.SUCCEEDED:
         return _stage_done(view, _told(view, run, job, seen), spec, seen)
     if left is not None and left <= 0:
         return attempts.past_deadline(view, run)
     if job is None or seen is None:
         waits = run.not_before is not None
         return attempts.begin(view, run, spec).again(left) if waits else _lost(view, run)
-    if seen.progress is Progress.FAILED:
+    if seen.phase is Phase.FAILED:
         run = _told(view, run, job, seen)
         return _wait_or(attempts.after_failure(view, run, seen.failure or _UNKNOWN), seen)
     return _under_way(view, run, spec, job, seen).again(left)
-
-
-_UNKNOWN = Failure(reason="JobFailed", message="the Job failed", cause=Cause.INFRASTRUCTURE)
 
 
 def kept_from_starting(view: TrainingView, run: Run) -> bool:
@@ -50,7 +48,7 @@ def kept_from_starting(view: TrainingView, run: Run) -> bool:
     if run.stage != order.first(spec).name:
         return False
     seen = observe(view, run, spec, job)
-    return seen.progress is Progress.PENDING and seen.failure is not None
+    return seen.phase is Phase.PENDING and seen.failure is not None
 
 
 def supersede(view: TrainingView, run: Run) -> Plan:
@@ -73,7 +71,7 @@ def _lost(view: TrainingView, run: Run) -> Plan:
 
 def _stage_done(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observation) -> Plan:
     stage = order.named(run.stage)
-    outcome = stage.conclude(run, spec, seen.report.data if seen.report else {})
+    outcome = stage.conclude(run, spec, seen.told)
     if isinstance(outcome, Failure):
         return _wait_or(ended(view, run, RunState.FAILED, failure=outcome), seen)
     run = run.model_copy(update={"artifact": outcome or run.artifact})
@@ -98,13 +96,13 @@ def _stage_done(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observat
 
 
 def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen: Observation) -> Plan:
-    held = attempts.suspended if seen.progress is Progress.SUSPENDED else attempts.resumed
+    held = attempts.suspended if seen.phase is Phase.SUSPENDED else attempts.resumed
     unrecorded = run.not_before is not None  # we died when its Job was made: what goes with it may be missing
     # While the pods start there is mostly nothing else to write, so they are counted when they run.
-    counted = run if seen.progress is Progress.PENDING else _executed(run, job)
+    counted = run if seen.phase is Phase.PENDING else _executed(run, job)
     now = held(view, counted).model_copy(
         update={
-            "state": _STATE[seen.progress],
+            "state": _STATE[seen.phase],
             "failure": seen.failure,
             "not_before": None,
             "attempt_start_time": timestamp(view.now) if unrecorded else run.attempt_start_time,
@@ -148,9 +146,7 @@ def _told(view: TrainingView, run: Run, job: Obj, seen: Observation) -> Run:
         return run
     progress = reports.heard(view, run)
     run = run.model_copy(update={"progress": progress})
-    return run.model_copy(
-        update={"progress": reports.final(run, seen.report.data if seen.report else {}, timestamp(view.now))}
-    )
+    return run.model_copy(update={"progress": reports.final(run, seen.told, timestamp(view.now))})
 
 
 def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[Obj, ...]:
@@ -158,7 +154,7 @@ def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[
     change: Obj = {}
     suspended = bool(job["spec"].get("suspend"))
     # Nobody joins a gang whose members of before are still saving their work, or about to be removed.
-    free = not suspended or not in_the_way(view, pods_of(view, job))
+    free = not suspended or not blocking_resume(view, pods_of(view, job))
     if spec.queue_name is None and suspended is not view.spec.suspend and free:
         change["suspend"] = view.spec.suspend
     stage = order.named(run.stage)

@@ -20,7 +20,7 @@ def pods_of(view: TrainingView, job: Obj) -> list[Obj]:
     return [pod for pod in alike if controlled_by(pod, "Job", job["metadata"]["name"])]
 
 
-def alive_before(view: TrainingView, run: Run) -> int:
+def earlier_pods_alive(view: TrainingView, run: Run) -> int:
     """Pods of earlier attempts, stages and runs that still hold their place."""
     mine = {RUN: str(run.number), STAGE: run.stage, ATTEMPT: str(run.attempt)}
     others = [pod for pod in view.snapshot.all_owned("Pod") if not mine.items() <= labels(pod).items()]
@@ -29,17 +29,17 @@ def alive_before(view: TrainingView, run: Run) -> int:
 
 def _overdue(view: TrainingView, pod: Obj) -> bool:
     """True for a pod that should have ended, as on a Node that is lost: nobody waits for its place."""
-    left = overdue_in(view, pod)
+    left = seconds_until_overdue(view, pod)
     return left is not None and left <= 0
 
 
-def overdue_in(view: TrainingView, pod: Obj) -> float | None:
+def seconds_until_overdue(view: TrainingView, pod: Obj) -> float | None:
     """Seconds until nobody waits for a deleted pod any more; None for one that was not deleted."""
     end = pod["metadata"].get("deletionTimestamp")
     return None if end is None else (moment(end) + _OVERDUE - view.now).total_seconds()
 
 
-def of_before(job: Obj, pod: Obj) -> bool:
+def is_leftover(job: Obj, pod: Obj) -> bool:
     """True for a pod that was stopped by a suspension that is over: how it ended says nothing about the pods of now."""
     if "deletionTimestamp" not in pod["metadata"] or job["spec"].get("suspend"):
         return False
@@ -49,7 +49,7 @@ def of_before(job: Obj, pod: Obj) -> bool:
     return begun is not None and made is not None and moment(made) + _STARTS_WITHIN < moment(begun)
 
 
-def in_the_way(view: TrainingView, its_pods: list[Obj]) -> list[Obj]:
+def blocking_resume(view: TrainingView, its_pods: list[Obj]) -> list[Obj]:
     """The pods of a suspended Job that nobody joins: they still save their work, or are about to be removed.
 
     One that should be gone is not waited for: the Job of an elastic gang keeps a worker that was deleted before the

@@ -1,7 +1,7 @@
 """What the Job and the pods of a stage say about how it goes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 
@@ -15,7 +15,13 @@ from lamplighter.core.plan import soonest
 from lamplighter.training import freeze
 from lamplighter.training.failures import diagnosis, pod_events
 from lamplighter.training.failures.diagnosis import Evidence
-from lamplighter.training.leftover_pods import alive_before, in_the_way, of_before, overdue_in, pods_of
+from lamplighter.training.leftover_pods import (
+    blocking_resume,
+    earlier_pods_alive,
+    is_leftover,
+    pods_of,
+    seconds_until_overdue,
+)
 from lamplighter.training.stages import order
 from lamplighter.training.view import TrainingView
 
@@ -30,7 +36,7 @@ _WHOLE_GANG = frozenset({Cause.USER_ERROR, Cause.OUT_OF_MEMORY, Cause.HANG, Caus
 SUSPENDED = "suspended: set spec.suspend to false to go on"
 
 
-class Progress(Enum):
+class Phase(Enum):
     """How far a stage is."""
 
     PENDING = auto()
@@ -44,22 +50,23 @@ class Progress(Enum):
 class Observation:
     """How a stage goes.
 
-    ``failure`` is the cause of FAILED, or the obstacle of PENDING. ``report`` is what the stage's program said last.
-    ``retry_after`` asks to look again: the evidence may still be on its way, or a Node may come back.
-    ``word`` is for the STATE column where the progress alone says too little.
+    ``failure`` is the cause of FAILED, or the obstacle of PENDING. ``told`` is the data of the termination message
+    that the stage's program left. ``retry_after`` asks to look again: the evidence may still be on its way, or a Node
+    may come back.
+    ``word`` is for the STATE column where the phase alone says too little.
     """
 
-    progress: Progress
+    phase: Phase
     message: str
     failure: Failure | None = None
-    report: pods.Report | None = None
+    told: Obj = field(default_factory=dict)
     retry_after: float | None = None
     word: str | None = None
 
 
 def observe(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> Observation:
     """Judge one stage by its Job, its pods and their Nodes."""
-    its_pods = [pod for pod in pods_of(view, job) if not of_before(job, pod)]
+    its_pods = [pod for pod in pods_of(view, job) if not is_leftover(job, pod)]
     present = _present(run, spec, its_pods)
     if done := condition(job, "Complete") or condition(job, "SuccessCriteriaMet"):
         return _succeeded(run, its_pods, done, view.now)
@@ -68,11 +75,11 @@ def observe(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> Obser
         return _suspended(view, spec, its_pods)
     found = _found(view, run, spec, failed, present)
     if found is not None and not found.echo:
-        return Observation(Progress.FAILED, found.failure.message, found.failure, _report_of(run, its_pods, found))
+        return Observation(Phase.FAILED, found.failure.message, found.failure, _last_words(run, its_pods, found))
     if failed is not None:
         return _failed(view, run, spec, job, its_pods, failed, found)
     if found is not None and _elastic(run, spec):
-        return Observation(Progress.FAILED, found.failure.message, found.failure, _report_of(run, its_pods, found))
+        return Observation(Phase.FAILED, found.failure.message, found.failure, _last_words(run, its_pods, found))
     seen = _active(view, run, spec, job, present)
     doubts = [diagnosis.node_doubt(view, pod) for pod in present]
     # An echo without the Job's word for it: that is on its way, or the root is.
@@ -91,7 +98,7 @@ def unexplained(view: TrainingView, run: Run, job: Obj) -> bool:
     if failed is None:
         return False
     spec = freeze.in_force(view, run.number)  # read only now: most looks are at Jobs that have not failed
-    its_pods = [pod for pod in pods_of(view, job) if not of_before(job, pod)]
+    its_pods = [pod for pod in pods_of(view, job) if not is_leftover(job, pod)]
     found = _found(view, run, spec, failed, _present(run, spec, its_pods))
     return found is None or found.echo
 
@@ -123,21 +130,21 @@ def _succeeded(run: Run, its_pods: list[Obj], done: Obj, now: datetime) -> Obser
         for container in pods.containers(pod):
             end = pods.terminated(container)
             if container["name"] == worker and end is not None and end.get("message"):
-                return Observation(Progress.SUCCEEDED, "succeeded", report=pods.report(end["message"]))
-    return Observation(Progress.SUCCEEDED, "succeeded", retry_after=_patience(done, now))
+                return Observation(Phase.SUCCEEDED, "succeeded", told=pods.termination_message(end["message"]).data)
+    return Observation(Phase.SUCCEEDED, "succeeded", retry_after=_patience(done, now))
 
 
 def _suspended(view: TrainingView, spec: TrainingSpec, its_pods: list[Obj]) -> Observation:
     if view.spec.suspend:
-        return Observation(Progress.SUSPENDED, SUSPENDED)
+        return Observation(Phase.SUSPENDED, SUSPENDED)
     if spec.queue_name is None:
-        before = in_the_way(view, its_pods)
-        said = f"goes on when {_pods(len(before))} of before ended" if before else "goes on"
-        left_until = soonest(*(overdue_in(view, pod) for pod in before))
-        return Observation(Progress.SUSPENDED, said, retry_after=left_until, word="Resuming")
+        leftover = blocking_resume(view, its_pods)
+        said = f"goes on when {_pods(len(leftover))} of before ended" if leftover else "goes on"
+        left_until = soonest(*(seconds_until_overdue(view, pod) for pod in leftover))
+        return Observation(Phase.SUSPENDED, said, retry_after=left_until, word="Resuming")
     left = sum(not pods.over(pod) for pod in its_pods)
     message = f"waits in queue {spec.queue_name}" + (f"; {_pods(left)} of before still end" if left else "")
-    return Observation(Progress.SUSPENDED, message, word="Queued")
+    return Observation(Phase.SUSPENDED, message, word="Queued")
 
 
 def _failed(
@@ -147,7 +154,7 @@ def _failed(
     if found is None or found.echo:
         told = pod_events.testify(view, spec, job, failed, found)
         if told is not None:
-            return Observation(Progress.FAILED, told.message, told)
+            return Observation(Phase.FAILED, told.message, told)
     if found is None:
         text = f"{(failed.get('message') or 'its Job failed')[:2048]}. No pod is left that tells why, and no Event does"
         cause = Failure(
@@ -155,14 +162,14 @@ def _failed(
             message=f"Job {job['metadata']['name']}: {text}: somebody deleted it",
             cause=Cause.INFRASTRUCTURE,
         )
-        return Observation(Progress.FAILED, cause.message, cause, retry_after=patience)
+        return Observation(Phase.FAILED, cause.message, cause, retry_after=patience)
     # Who saw another rank go is often reported before the one that went.
     waits = not all(pods.over(pod) for pod in its_pods)
     return Observation(
-        Progress.FAILED,
+        Phase.FAILED,
         found.failure.message,
         found.failure,
-        _report_of(run, its_pods, found),
+        _last_words(run, its_pods, found),
         retry_after=patience if waits else None,
     )
 
@@ -173,30 +180,30 @@ def _active(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, its_pods
     needed = elastic.min_nodes if elastic else wanted
     running = sum(pod.get("status", {}).get("phase") in _STARTED for pod in its_pods)
     if running >= wanted:
-        return Observation(Progress.RUNNING, f"{_pods(wanted)} running")
+        return Observation(Phase.RUNNING, f"{_pods(wanted)} running")
     if running >= needed:
-        return Observation(Progress.RUNNING, f"{running} of {_pods(wanted)} running; the others join when they start")
+        return Observation(Phase.RUNNING, f"{running} of {_pods(wanted)} running; the others join when they start")
     left = _start_time_left(view, run, job)
     hindrance = next((found for pod in its_pods if (found := pods.obstacle(pod))), None)
     if hindrance is not None and hindrance.reason == "Unschedulable":
-        if before := alive_before(view, run):
-            message = f"waiting for {_pods(before)} of earlier attempts to end"
-            return Observation(Progress.PENDING, message)
+        if earlier := earlier_pods_alive(view, run):
+            message = f"waiting for {_pods(earlier)} of earlier attempts to end"
+            return Observation(Phase.PENDING, message)
         if run.avoided_nodes:
             avoided = f"{hindrance.message} Avoided for broken hardware: {', '.join(run.avoided_nodes)}"
             hindrance = hindrance.model_copy(update={"message": avoided[:4096]})
     if left is not None and left <= 0:
         return _not_started(view, hindrance, running, wanted)
     if hindrance is not None:
-        return Observation(Progress.PENDING, hindrance.message, hindrance, retry_after=left)
+        return Observation(Phase.PENDING, hindrance.message, hindrance, retry_after=left)
     if not its_pods and _refused(job):
         name = job["metadata"]["name"]
         message = (
             f"Job {name} cannot make its pods: mostly a quota, the namespace's Pod Security Standard, or a service "
             f"account that does not exist. kubectl describe job {name} tells"
         )
-        return Observation(Progress.PENDING, message, Failure(reason="PodsRefused", message=message), retry_after=left)
-    return Observation(Progress.PENDING, f"waiting for {_pods(wanted)} to run", retry_after=left)
+        return Observation(Phase.PENDING, message, Failure(reason="PodsRefused", message=message), retry_after=left)
+    return Observation(Phase.PENDING, f"waiting for {_pods(wanted)} to run", retry_after=left)
 
 
 def _not_started(view: TrainingView, hindrance: Failure | None, running: int, wanted: int) -> Observation:
@@ -210,7 +217,7 @@ def _not_started(view: TrainingView, hindrance: Failure | None, running: int, wa
         pod=hindrance.pod if hindrance else None,
         node=hindrance.node if hindrance else None,
     )
-    return Observation(Progress.FAILED, failure.message, failure)
+    return Observation(Phase.FAILED, failure.message, failure)
 
 
 def _start_time_left(view: TrainingView, run: Run, job: Obj) -> float | None:
@@ -252,7 +259,7 @@ def _index(pod: Obj) -> str:
     return labels(pod).get(_INDEX) or annotations(pod).get(_INDEX) or "0"
 
 
-def _report_of(run: Run, its_pods: list[Obj], found: Evidence) -> pods.Report | None:
+def _last_words(run: Run, its_pods: list[Obj], found: Evidence) -> Obj:
     """What the program of the pod that is to blame said last."""
     worker = order.named(run.stage).container
     for pod in its_pods:
@@ -261,8 +268,8 @@ def _report_of(run: Run, its_pods: list[Obj], found: Evidence) -> pods.Report | 
         for container in pods.containers(pod):
             end = pods.terminated(container)
             if container["name"] == worker and end is not None:
-                return pods.report(end.get("message") or "")
-    return None
+                return pods.termination_message(end.get("message") or "").data
+    return {}
 
 
 def _patience(entry: Obj, now: datetime) -> float | None:

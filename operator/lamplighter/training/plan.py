@@ -15,14 +15,14 @@ from lamplighter.training.failures.pod_events import POD_EVENTS
 from lamplighter.training.observe import unexplained
 from lamplighter.training.start import begun, last_run, start, unrecorded_jobs
 from lamplighter.training.tidy import tidy
-from lamplighter.training.view import Options, TrainingView
+from lamplighter.training.view import TrainingOptions, TrainingView
 
-DEFAULTS = Options()
+DEFAULTS = TrainingOptions()
 SOURCE_POLL = 10.0
 """Seconds between looks at a source that was missing or wrong: users' ConfigMaps are read, not watched."""
 
 
-def view_of(snapshot: Snapshot, now: datetime, options: Options = DEFAULTS) -> TrainingView:
+def view_of(snapshot: Snapshot, now: datetime, options: TrainingOptions = DEFAULTS) -> TrainingView:
     """The snapshot, parsed: once in a reconcile."""
     parsed = ModelTraining.model_validate(snapshot.obj)
     return TrainingView(snapshot, parsed.spec, parsed.status, now, options)

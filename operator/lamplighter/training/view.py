@@ -7,7 +7,7 @@ from lamplighter.core.view import View
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class TrainingOptions:
     """Settings that a plan depends on.
 
     ``progress_url``: where pods report to; empty: they do not. ``node_grace``: seconds that a Node may be NotReady
@@ -24,4 +24,4 @@ class Options:
 class TrainingView(View[TrainingSpec, TrainingStatus]):
     """A snapshot of a ModelTraining, parsed, as of ``now``."""
 
-    options: Options = Options()
+    options: TrainingOptions = TrainingOptions()

@@ -18,9 +18,9 @@ from lamplighter.engine.queue import Key
 from lamplighter.engine.reconcile import Kind, Reconciler
 from lamplighter.engine.resources import PRIMARY
 from lamplighter.training import plan as training
-from lamplighter.training.view import Options
+from lamplighter.training.view import TrainingOptions
 
-OPTIONS = Options(bad_node_conditions=frozenset({"GPUUnhealthy"}))
+OPTIONS = TrainingOptions(bad_node_conditions=frozenset({"GPUUnhealthy"}))
 KINDS = {
     "ModelTraining": Kind(
         functools.partial(training.view_of, options=OPTIONS), training.reads, training.plan, training.blocked

@@ -82,7 +82,7 @@ def test_a_reason_word_keeps_what_it_can(text: str, word: str) -> None:
     ],
 )
 def test_a_report_is_our_json_or_the_last_line(text: str, reason: str | None, message: str) -> None:
-    said = pods.report(text)
+    said = pods.termination_message(text)
     assert (said.reason, said.message) == (reason, message)
 
 

@@ -8,7 +8,7 @@ from tests.builders.objects import Obj
 from tests.unit.deployment.scenes import with_candidate
 
 from lamplighter.engine.pruning import prune
-from lamplighter.training.view import Options
+from lamplighter.training.view import TrainingOptions
 
 NOISE: dict[str, Any] = {
     "managedFields": [{"manager": "kubectl"}],
@@ -41,7 +41,7 @@ def training_scenes() -> list[Scene]:
     restarted = Scene(training, a_config_map("code")).settle()
     restarted.having(job.started(), a_pod(job.obj()).running().disrupted("PreemptionByScheduler")).act()
     broken = Scene(training, a_config_map("code"), a_node("node-1").broken()).settle()
-    broken.options = Options(bad_node_conditions=frozenset({"GPUUnhealthy"}))
+    broken.options = TrainingOptions(bad_node_conditions=frozenset({"GPUUnhealthy"}))
     broken.having(job.started(), a_pod(job.obj()).on("node-1").running())
     unhealthy = Scene(training, a_config_map("code")).settle()
     unhealthy.having(job.started(), a_pod(job.obj()).on("node-1").with_device("Unhealthy"))

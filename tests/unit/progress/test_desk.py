@@ -21,14 +21,14 @@ from tests.unit.progress.scenes import (
 
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import KeyedQueue
-from lamplighter.progress.intake import Desk
+from lamplighter.progress.intake import Intake
 from lamplighter.progress.refusal import Refusal
 from lamplighter.progress.tokens import Tokens
 
 
 @dataclass
 class Scene:
-    """A desk and what is around it."""
+    """An intake and what is around it."""
 
     index: Index
     pod: Obj
@@ -38,12 +38,12 @@ class Scene:
 
     def __post_init__(self) -> None:
         tokens = Tokens(OnePod(self.pod), wall=NOW.timestamp)
-        self.desk = Desk(self.index, self.queue, tokens, self.writes, lambda: self.ready, lambda: NOW)
+        self.intake = Intake(self.index, self.queue, tokens, self.writes, lambda: self.ready, lambda: NOW)
 
     def accept(self, **report: Any) -> int:
         """The status of the answer to a report."""
         try:
-            self.desk.accept(caller_of(self.pod), a_report(**report))
+            self.intake.accept(caller_of(self.pod), a_report(**report))
         except Refusal as refusal:
             return refusal.status
         return 204
@@ -51,7 +51,7 @@ class Scene:
     async def identify(self) -> int:
         """The status of the answer so far."""
         try:
-            await self.desk.identify(a_token(), "10.0.0.1")
+            await self.intake.identify(a_token(), "10.0.0.1")
         except Refusal as refusal:
             return refusal.status
         return 204
@@ -126,7 +126,7 @@ def test_each_pod_has_its_own_sequence() -> None:
         other = a_pod(job, index=1).meta(name="digits-1-1-1-aaaaa", uid="other", creationTimestamp=at()).obj()
         scene.index.put(other)
         assert scene.accept(sequence=100) == 204
-        scene.desk.accept(caller_of(other), a_report(sequence=1))
+        scene.intake.accept(caller_of(other), a_report(sequence=1))
 
     told(story)
 

@@ -17,7 +17,7 @@ from lamplighter.engine.queue import KeyedQueue
 from lamplighter.engine.reconcile import utc_now
 from lamplighter.progress import endpoint as module
 from lamplighter.progress.endpoint import PATH, Endpoint
-from lamplighter.progress.intake import Desk
+from lamplighter.progress.intake import Intake
 from lamplighter.progress.report import MAX_BYTES
 from lamplighter.progress.tokens import Tokens
 
@@ -25,7 +25,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Door:
-    """An endpoint with a desk, and somebody who knocks."""
+    """An endpoint with an intake, and a client that sends reports."""
 
     def __init__(self, port: int, endpoint: Endpoint, index: Index, reviewer: OnePod) -> None:
         self.port = port
@@ -53,7 +53,7 @@ class Door:
 async def door() -> AsyncIterator[Door]:
     index, _, pod = a_scene()
     reviewer, endpoint = OnePod(pod), Endpoint()
-    endpoint.desk = Desk(index, KeyedQueue(), Tokens(reviewer), writes=20)
+    endpoint.intake = Intake(index, KeyedQueue(), Tokens(reviewer), writes=20)
     async with endpoint.serve(0) as port:
         yield Door(port, endpoint, index, reviewer)
 
@@ -151,7 +151,7 @@ async def test_requests_at_the_same_time_have_a_limit(door: Door, monkeypatch: p
 
 
 async def test_a_replica_that_does_not_lead_sends_pods_away(door: Door) -> None:
-    door.endpoint.desk = None
+    door.endpoint.intake = None
     response = await door.knock()
     assert (response.status, response.headers["Retry-After"]) == (503, "1")
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamplighter.progress.bounded import Bounded
-from lamplighter.progress.rate_limit import Allowance, Slots
+from lamplighter.progress.rate_limit import RateLimit, Slots
 
 
 def test_some_at_once_then_one_per_interval() -> None:
-    pace: Allowance[str] = Allowance(rate=1.0, burst=3, size=10)
+    pace: RateLimit[str] = RateLimit(rate=1.0, burst=3, size=10)
     for _ in range(3):
         assert pace.wait("a", 100.0) == 0
         pace.spend("a", 100.0)
@@ -21,7 +21,7 @@ def test_some_at_once_then_one_per_interval() -> None:
 
 @given(st.lists(st.floats(0, 5), max_size=100))
 def test_nobody_gets_more_than_the_rate_and_the_burst(gaps: list[float]) -> None:
-    pace: Allowance[str] = Allowance(rate=2.0, burst=3, size=10)
+    pace: RateLimit[str] = RateLimit(rate=2.0, burst=3, size=10)
     now, taken = 0.0, 0
     for gap in gaps:
         now += gap

@@ -13,7 +13,7 @@ from tests.unit.progress.scenes import a_report
 
 from lamplighter.api.progress import MAX_METRICS, METRIC_NAME
 from lamplighter.progress.refusal import Refusal
-from lamplighter.progress.report import CLOCK_SKEW, heartbeat, parse
+from lamplighter.progress.report import CLOCK_SKEW, last_sign_of_life, parse
 from lamplighter_runtime.common import metrics_text
 
 BORN = later(-3600)
@@ -102,19 +102,19 @@ def test_whatever_a_field_holds_it_is_taken_or_refused(value: Any) -> None:
 
 
 def test_a_clock_that_is_somewhat_ahead_is_taken_for_now() -> None:
-    assert heartbeat(parse(a_report(heartbeat=at(200))), BORN, NOW) == NOW
-    assert heartbeat(parse(a_report(heartbeat=at(-200))), BORN, NOW) == later(-200)
+    assert last_sign_of_life(parse(a_report(heartbeat=at(200))), BORN, NOW) == NOW
+    assert last_sign_of_life(parse(a_report(heartbeat=at(-200))), BORN, NOW) == later(-200)
 
 
 @pytest.mark.parametrize("moment", [NOW + CLOCK_SKEW + timedelta(seconds=1), BORN - CLOCK_SKEW - timedelta(seconds=1)])
 def test_a_heartbeat_that_cannot_be_is_refused(moment: Any) -> None:
     with pytest.raises(Refusal, match="clock of the Node"):
-        heartbeat(parse(a_report(heartbeat=moment.isoformat())), BORN, NOW)
+        last_sign_of_life(parse(a_report(heartbeat=moment.isoformat())), BORN, NOW)
 
 
 def test_a_day_that_does_not_exist_is_refused() -> None:
     with pytest.raises(Refusal, match="there is no moment 2026-02-30"):
-        heartbeat(parse(a_report(heartbeat="2026-02-30T12:00:00Z")), BORN, NOW)
+        last_sign_of_life(parse(a_report(heartbeat="2026-02-30T12:00:00Z")), BORN, NOW)
 
 
 def test_the_launcher_takes_the_names_that_the_operator_takes_and_as_many_metrics() -> None:

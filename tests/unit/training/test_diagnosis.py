@@ -6,7 +6,7 @@ from tests.builders.objects import Obj, at
 from tests.builders.pods import Pod
 from tests.unit.training.gangs import created, failing, job, pod, running
 
-from lamplighter.training.view import Options
+from lamplighter.training.view import TrainingOptions
 
 
 def ended(*around: Pod) -> Obj:
@@ -238,7 +238,7 @@ def test_a_device_that_is_not_known_to_be_broken_is_left_alone(health: str) -> N
 
 def test_a_node_with_a_bad_condition_ends_the_attempt() -> None:
     scene = running()
-    scene.options = Options(bad_node_conditions=frozenset({"GPUUnhealthy", "KernelDeadlock"}))
+    scene.options = TrainingOptions(bad_node_conditions=frozenset({"GPUUnhealthy", "KernelDeadlock"}))
     scene.having(a_node("node-1").broken("GPUUnhealthy")).act()
     failure = scene.run["lastFailure"]
     assert verdict(failure) == ("Hardware", "NodeUnhealthy")
@@ -251,7 +251,7 @@ def test_a_condition_that_no_setting_names_says_nothing() -> None:
 
 def test_a_bad_condition_that_is_over_says_nothing() -> None:
     scene = running()
-    scene.options = Options(bad_node_conditions=frozenset({"GPUUnhealthy"}))
+    scene.options = TrainingOptions(bad_node_conditions=frozenset({"GPUUnhealthy"}))
     assert scene.having(a_node("node-1").condition("GPUUnhealthy", status="False")).plan().empty
 
 

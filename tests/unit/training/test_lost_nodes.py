@@ -6,7 +6,7 @@ from tests.unit.training.gangs import GANG, created, job, pod, running
 
 from lamplighter.core.objects import Ref
 from lamplighter.core.plan import Plan
-from lamplighter.training.view import Options
+from lamplighter.training.view import TrainingOptions
 
 FORCED = 10
 
@@ -41,7 +41,7 @@ def test_after_the_grace_the_pods_of_a_silent_node_are_lost() -> None:
 
 def test_the_grace_is_a_setting() -> None:
     scene = running()
-    scene.options = Options(node_grace=120)
+    scene.options = TrainingOptions(node_grace=120)
     assert scene.having(a_node("node-1").silent()).after(100).waits() == 20
 
 
@@ -59,7 +59,7 @@ def test_a_node_that_no_watch_has_told_of_yet_is_not_gone() -> None:
 @pytest.mark.parametrize("grace", [0, 15])
 def test_a_pod_that_no_kubelet_has_seen_is_not_lost_with_a_node_that_is_not_known(grace: int) -> None:
     scene = running().having(pod(1).pending()).without("Node", "node-1").after(1000)
-    scene.options = Options(node_grace=grace)
+    scene.options = TrainingOptions(node_grace=grace)
     assert scene.plan().status is None or "lastFailure" not in scene.plan().status["run"]
 
 

@@ -8,17 +8,17 @@ from tests.builders.objects import Obj
 from tests.builders.trainings import Training
 from tests.unit import golden
 
-from lamplighter.training.view import Options
+from lamplighter.training.view import TrainingOptions
 
 KEEP_AWAY = {"key": "metadata.name", "operator": "NotIn"}
 GPU_NODES = {"key": "gpu", "operator": "Exists"}
 ZONE = "topology.kubernetes.io/zone"
 
 
-def pod(training: Training, avoided: tuple[str, ...] = (), options: Options | None = None) -> Obj:
+def pod(training: Training, avoided: tuple[str, ...] = (), options: TrainingOptions | None = None) -> Obj:
     """The pod template of the attempt after one that met these broken Nodes; of the first without any."""
     scene = Scene(training)
-    scene.options = options or Options()
+    scene.options = options or TrainingOptions()
     scene.settle()
     if avoided:
         scene.obj["status"]["run"] |= {"attempt": 2, "job": "digits-1-2", "notBefore": "2026-11-21T12:00:00Z"}
@@ -164,7 +164,7 @@ def test_pods_report_only_where_somebody_listens() -> None:
     training = a_training("digits")
     assert "LAMPLIGHTER_PROGRESS_URL" not in variables(training)
     assert all(volume["name"] != "progress" for volume in pod(training)["spec"]["volumes"])
-    options = Options(progress_url="https://progress.lamplighter-system.svc/v1/progress")
+    options = TrainingOptions(progress_url="https://progress.lamplighter-system.svc/v1/progress")
     made = variables(training, options=options)
     assert made["LAMPLIGHTER_PROGRESS_URL"] == options.progress_url
     (token,) = [volume for volume in pod(training, options=options)["spec"]["volumes"] if volume["name"] == "progress"]
