@@ -136,7 +136,7 @@ def test_an_eviction_that_no_operator_lived_to_see_spends_nothing(world: World, 
         wait_until("no pod is left", lambda: not world.all("pods", "lamplighter.dev/training=unseen"), PATIENCE)
     run = succeeded(world, "unseen", "Preempted", restarts=0, executions=2)
     assert run["lastFailure"]["reason"] == "Evicted"
-    assert run["lastFailure"]["message"].endswith("as by a drain of its Node, which takes no new pods")
+    assert run["lastFailure"]["message"].endswith("probably by a drain of its Node, which is cordoned")
 
 
 def test_pods_of_higher_priority_cost_an_execution_and_no_restart(world: World) -> None:

@@ -30,5 +30,7 @@ def state(nodes: Mapping[str, Obj] | None, pod: Obj) -> Silence | None:
         return Silence(pod.get("status", {}).get("startTime") or "", "is gone from the cluster")
     for entry in node.get("status", {}).get("conditions") or ():
         if entry["type"] == "Ready" and entry["status"] != "True":
-            return Silence(entry.get("lastTransitionTime") or "", "is not ready: " + (entry.get("message") or "silent"))
+            return Silence(
+                entry.get("lastTransitionTime") or "", "is not ready: " + (entry.get("message") or "no reason given")
+            )
     return None

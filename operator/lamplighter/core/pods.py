@@ -86,7 +86,7 @@ def failure(pod: Obj) -> Failure | None:
             return _ended(pod, container["name"], end)
     if status.get("phase") == "Failed":
         reason = status.get("reason") or "PodFailed"
-        message = status.get("message") or f"pod {_name(pod)} failed and says nothing more"
+        message = status.get("message") or f"pod {_name(pod)} failed without giving a reason"
         return blame(pod, reason, message)
     return None
 
@@ -173,11 +173,12 @@ def _ended(pod: Obj, container: str, end: Obj) -> Failure:
         )
     if end.get("reason") in _UNSEEN and said.reason is None:
         words = (
-            f"container {container} of pod {_name(pod)} was gone, as after a restart of its Node: nobody saw its end"
+            f"container {container} of pod {_name(pod)} was gone when the kubelet looked for it, for example after a "
+            "restart of its Node: how it ended is unknown"
         )
         log = said.data.get("tail") if end.get("reason") != UNSEEN else ()  # the kubelet's sentence is no log line
         return blame(pod, "ContainerStatusUnknown", words, code=code, log=log)
-    words = f"{what}: {said.message or 'no last words'}"
+    words = f"{what}: {said.message or 'no termination message'}"
     lost = said.reason is None and any(_PEER_LOST.search(line) for line in (end.get("message") or "").splitlines())
     return blame(pod, said.reason or ("PeerLost" if lost else "UserError"), words, code=code, log=said.data.get("tail"))
 

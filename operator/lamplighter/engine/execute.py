@@ -80,18 +80,18 @@ async def _adopt(obj: Obj, snapshot: Snapshot, api: Api, index: Index) -> None:
     """Something of that name is there: ours from before a crash, a leftover that is being deleted, or a stranger's."""
     existing = await api.get(ref(obj))
     if existing is None:
-        raise TransientError(f"{ref(obj)} existed a moment ago and does not now")
+        raise TransientError(f"{ref(obj)} was deleted a moment ago")
     owner = controller_uid(existing)
     ours = owner == snapshot.uid if controller_uid(obj) else labels(obj).items() <= labels(existing).items()
     if ours:
         index.learn(existing)
-        raise TransientError(f"{ref(obj)} was there already: the snapshot was stale")
+        raise TransientError(f"{ref(obj)} already existed: the snapshot was stale")
     if owner is not None and labels(existing).get(OWNER_LABEL[snapshot.obj["kind"]]) == snapshot.name:
         raise TransientError(f"{ref(obj)} of an earlier {snapshot.obj['kind']} {snapshot.name} is still being deleted")
     raise TerminalError(
         "NameTaken",
-        f"{ref(obj)} exists and is not ours ({_belongs(existing)}), so it is left alone. Delete or rename it, or give "
-        f"this {snapshot.obj['kind']} another name",
+        f"{ref(obj)} exists and is not part of this {snapshot.obj['kind']} ({_belongs(existing)}), so it is left "
+        f"alone. Delete or rename it, or give this {snapshot.obj['kind']} another name",
     )
 
 

@@ -35,9 +35,9 @@ class Health:
         """Why the process should be restarted; None when it is well."""
         waited = self._queue.longest_wait()
         if waited > self._stuck_after:
-            return f"an object has waited {waited:.0f} s to be reconciled"
+            return f"an object has waited {waited:.0f} s for its reconcile"
         if self.stale_watches:
-            return f"the watches have stopped telling: {self.stale_watches[0]} is newer than what is known"
+            return f"a watch has stopped: {self.stale_watches[0]} is newer on the API server than in memory"
         return None
 
     @contextlib.asynccontextmanager
@@ -102,7 +102,7 @@ async def resync(
                     if known is None or known["metadata"]["generation"] < generation:
                         behind.add(key)
         except Exception as error:
-            log.warning("the resync could not list: %s", error)
+            log.warning("the resync could not list the objects: %s", error)
             continue
         health.stale_watches = sorted(behind & suspects)
         suspects = behind

@@ -72,10 +72,6 @@ class LeaderLabel:
                 await self._labeller.label_pod(self._namespace, pod, LEADER, "true" if leads else None)
         except (ApiError, TimeoutError) as error:
             why = str(error) or type(error).__name__
-            log.warning("pod %s could not be labelled as the one that %s: %s", pod, _does(leads), why)
+            log.warning("the leader label could not be %s pod %s: %s", "set on" if leads else "removed from", pod, why)
             return False
         return True
-
-
-def _does(leads: bool) -> str:
-    return "leads" if leads else "does not lead"

@@ -63,7 +63,7 @@ class Endpoint:
         server = await loop.create_server(lambda: _connection(runner, loop), sock=_listener(port))
         try:
             chosen: int = server.sockets[0].getsockname()[1]
-            log.info("progress is taken on port %d", chosen)
+            log.info("accepting progress reports on port %d", chosen)
             yield chosen
         finally:
             server.close()
@@ -94,9 +94,9 @@ class Endpoint:
     async def _take(self, request: web.Request) -> None:
         intake = self.intake
         if intake is None:
-            raise Refusal(503, "this replica does not lead, try again", 1.0)
+            raise Refusal(503, "this replica is not the leader, try again", 1.0)
         if self._at_work >= AT_ONCE:
-            raise Refusal(503, "too many report at the same time, try again", 1.0)
+            raise Refusal(503, "too many reports at the same time, try again", 1.0)
         self._at_work += 1
         try:
             if request.content_type != "application/json" or "Content-Encoding" in request.headers:

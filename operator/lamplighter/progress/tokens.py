@@ -123,7 +123,7 @@ class Tokens:
         try:
             async with self._slots:
                 if pause := self._mistakes.wait(address, _now()):
-                    raise Refusal(429, "too many bad tokens came from your address, wait", pause)
+                    raise Refusal(429, "too many invalid tokens came from this address, wait", pause)
                 async with asyncio.timeout(REVIEW_S):
                     status = await self._reviewer.review_token(token, PROGRESS_AUDIENCE)
         except (ApiError, TimeoutError) as error:
@@ -131,7 +131,7 @@ class Tokens:
             if self._paused_until <= _now():
                 log.warning("a token could not be reviewed: %s", error or type(error).__name__)
             self._paused_until = _now() + PAUSE_S
-            raise Refusal(503, "the API server does not answer whose token this is, try again", PAUSE_S) from error
+            raise Refusal(503, "the API server did not answer the TokenReview, try again", PAUSE_S) from error
         caller = _identity(status)
         if isinstance(caller, Caller):
             metrics.TOKEN_REVIEWS.labels("accepted").inc()
@@ -155,7 +155,7 @@ def _identity(status: Obj) -> Caller | Refusal:
     extra = user.get("extra") or {}
     pod, uid = (list(extra.get(f"{_EXTRA}{field}") or ()) for field in ("name", "uid"))
     if account is None or len(pod) != 1 or len(uid) != 1:
-        return Refusal(403, "the token is not bound to a pod: only a projected token of the pod itself will do")
+        return Refusal(403, "the token is not bound to a pod: use a projected token of the pod itself")
     return Caller(account[1], str(pod[0]), str(uid[0]), _now())
 
 

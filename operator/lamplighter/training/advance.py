@@ -62,8 +62,8 @@ def supersede(view: TrainingView, run: Run) -> Plan:
 def _lost(view: TrainingView, run: Run) -> Plan:
     failure = Failure(
         reason="Lost",
-        message=f"Job {run.job} was deleted while the run depended on it, and a run is never repeated by itself. "
-        "Ask for a new one: kubectl annotate modeltraining "
+        message=f"Job {run.job} was deleted while the run depended on it, and a run is never repeated automatically. "
+        "To start a new one: kubectl annotate modeltraining "
         f"{view.snapshot.name} --overwrite lamplighter.dev/retrain=$(date +%s)",
     )
     return ended(view, run, RunState.LOST, failure=failure)

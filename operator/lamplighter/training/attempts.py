@@ -67,7 +67,7 @@ def announce(view: TrainingView, run: Run, *, events: tuple[Event, ...] = ()) ->
     status = view.draft()
     if view.spec.suspend:
         run = suspended(view, run)
-        under_way(view, status, run, "suspended between two attempts: set spec.suspend to false to go on")
+        under_way(view, status, run, "suspended between two attempts: set spec.suspend to false to continue")
         return view.plan(status, events=events)
     run = resumed(view, run).model_copy(update={"state": RunState.PENDING})
     under_way(view, status, run, f"restarts at {run.not_before}, {_why(run)}", word="Restarting")
@@ -112,7 +112,7 @@ def past_deadline(view: TrainingView, run: Run) -> Plan:
     """End a run that takes too long."""
     failure = Failure(
         reason="DeadlineExceeded",
-        message=f"the run took longer than spec.activeDeadline, {view.spec.active_deadline}",
+        message=f"the run took longer than spec.activeDeadline ({view.spec.active_deadline})",
         cause=Cause.DEADLINE,
         attempt=run.attempt,
     )

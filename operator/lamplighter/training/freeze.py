@@ -79,7 +79,7 @@ def source_copy(snapshot: Snapshot, spec: TrainingSpec, run: int) -> Obj | None:
         raise TerminalError(
             "SourceNotFound",
             f"spec.source.configMap: there is no ConfigMap {config_map} in namespace {snapshot.namespace}. Create it; "
-            "the training starts by itself then",
+            "the training then starts automatically",
         )
     files = sorted({*(original.get("data") or {}), *(original.get("binaryData") or {})})
     if spec.entrypoint not in files:

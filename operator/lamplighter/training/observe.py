@@ -33,7 +33,7 @@ _INDEX = "batch.kubernetes.io/job-completion-index"
 _WHOLE_GANG = frozenset({Cause.USER_ERROR, Cause.OUT_OF_MEMORY, Cause.HANG, Cause.HARDWARE})
 """Failures that an elastic gang does not outlive, whichever worker has them: they would come again."""
 
-SUSPENDED = "suspended: set spec.suspend to false to go on"
+SUSPENDED = "suspended: set spec.suspend to false to continue"
 
 
 class Phase(Enum):
@@ -139,11 +139,11 @@ def _suspended(view: TrainingView, spec: TrainingSpec, its_pods: list[Obj]) -> O
         return Observation(Phase.SUSPENDED, SUSPENDED)
     if spec.queue_name is None:
         leftover = blocking_resume(view, its_pods)
-        said = f"goes on when {_pods(len(leftover))} of before ended" if leftover else "goes on"
+        message = f"waiting to resume: {_still_terminating(len(leftover))}" if leftover else "resuming"
         left_until = soonest(*(seconds_until_overdue(view, pod) for pod in leftover))
-        return Observation(Phase.SUSPENDED, said, retry_after=left_until, word="Resuming")
+        return Observation(Phase.SUSPENDED, message, retry_after=left_until, word="Resuming")
     left = sum(not pods.over(pod) for pod in its_pods)
-    message = f"waits in queue {spec.queue_name}" + (f"; {_pods(left)} of before still end" if left else "")
+    message = f"waiting in queue {spec.queue_name}" + (f"; {_still_terminating(left)}" if left else "")
     return Observation(Phase.SUSPENDED, message, word="Queued")
 
 
@@ -156,10 +156,10 @@ def _failed(
         if told is not None:
             return Observation(Phase.FAILED, told.message, told)
     if found is None:
-        text = f"{(failed.get('message') or 'its Job failed')[:2048]}. No pod is left that tells why, and no Event does"
+        text = f"{(failed.get('message') or 'its Job failed')[:2048]}. None of its pods is left and no Event says why"
         cause = Failure(
             reason=reason_word(failed.get("reason") or "", "JobFailed"),
-            message=f"Job {job['metadata']['name']}: {text}: somebody deleted it",
+            message=f"Job {job['metadata']['name']}: {text}: they were deleted",
             cause=Cause.INFRASTRUCTURE,
         )
         return Observation(Phase.FAILED, cause.message, cause, retry_after=patience)
@@ -187,10 +187,10 @@ def _active(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, its_pods
     hindrance = next((found for pod in its_pods if (found := pods.obstacle(pod))), None)
     if hindrance is not None and hindrance.reason == "Unschedulable":
         if earlier := earlier_pods_alive(view, run):
-            message = f"waiting for {_pods(earlier)} of earlier attempts to end"
+            message = f"waiting for {_pods(earlier)} of earlier attempts to terminate"
             return Observation(Phase.PENDING, message)
         if run.avoided_nodes:
-            avoided = f"{hindrance.message} Avoided for broken hardware: {', '.join(run.avoided_nodes)}"
+            avoided = f"{hindrance.message} Nodes avoided because of broken hardware: {', '.join(run.avoided_nodes)}"
             hindrance = hindrance.model_copy(update={"message": avoided[:4096]})
     if left is not None and left <= 0:
         return _not_started(view, hindrance, running, wanted)
@@ -199,8 +199,8 @@ def _active(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, its_pods
     if not its_pods and _refused(job):
         name = job["metadata"]["name"]
         message = (
-            f"Job {name} cannot make its pods: mostly a quota, the namespace's Pod Security Standard, or a service "
-            f"account that does not exist. kubectl describe job {name} tells"
+            f"Job {name} cannot create its pods, usually because of a quota, the namespace's Pod Security Standard, or "
+            f"a service account that does not exist: see kubectl describe job {name}"
         )
         return Observation(Phase.PENDING, message, Failure(reason="PodsRefused", message=message), retry_after=left)
     return Observation(Phase.PENDING, f"waiting for {_pods(wanted)} to run", retry_after=left)
@@ -211,8 +211,8 @@ def _not_started(view: TrainingView, hindrance: Failure | None, running: int, wa
     image = hindrance is not None and hindrance.reason in ("ImagePullFailed", "ContainerConfigError")
     failure = Failure(
         reason=hindrance.reason if hindrance else "StartTimeout",
-        message=f"only {running} of {_pods(wanted)} ran within spec.failurePolicy.startTimeout, "
-        f"{view.spec.failure_policy.start_timeout}{said}",
+        message=f"only {running} of {_pods(wanted)} ran within spec.failurePolicy.startTimeout "
+        f"({view.spec.failure_policy.start_timeout}){said}",
         cause=Cause.IMAGE if image else Cause.UNSCHEDULABLE,
         pod=hindrance.pod if hindrance else None,
         node=hindrance.node if hindrance else None,
@@ -276,6 +276,10 @@ def _patience(entry: Obj, now: datetime) -> float | None:
     """Seconds until missing evidence is looked for again; None when it is too late to come. Clocks may differ."""
     age = abs((now - moment(entry["lastTransitionTime"])).total_seconds())
     return 1.0 if age < EVIDENCE_GRACE else None
+
+
+def _still_terminating(count: int) -> str:
+    return f"{_pods(count)} from the previous start {'is' if count == 1 else 'are'} still terminating"
 
 
 def _pods(count: int) -> str:

@@ -127,7 +127,7 @@ async def left_alone(world: World, stranger: Obj, kind: str) -> None:
     meta = stranger["metadata"]
     ready = next(entry for entry in world.status(kind)["conditions"] if entry["type"] == "Ready")
     assert ready["reason"] == "NameTaken"
-    assert f"{stranger['kind']} {meta['namespace']}/{meta['name']} exists and is not ours" in ready["message"]
+    assert f"{stranger['kind']} {meta['namespace']}/{meta['name']} exists and is not part of this" in ready["message"]
     assert await unchanged(world, stranger)
     await world.server.delete(Ref(stranger["kind"], meta["namespace"], meta["name"], meta["uid"]))
 

@@ -98,7 +98,7 @@ async def test_a_resume_does_not_wait_for_a_pod_that_its_job_keeps_until_the_res
     kubectl("annotate", *own, "--overwrite", "lamplighter.dev/kwok=hold")
     await digits.until("one pod is left", lambda: len(digits.pods()) == 1)
     await digits.change("ModelTraining", suspend=False)
-    told = "goes on when 1 pod of before ended"
+    told = "waiting to resume: 1 pod from the previous start is still terminating"
     await digits.until("it is told why", lambda: told in digits.condition()["message"])
     assert digits.status()["state"] == "Resuming"
     await digits.until_state("Running")

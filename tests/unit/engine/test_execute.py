@@ -134,10 +134,10 @@ def test_our_own_object_of_the_name_is_taken_up_and_the_plan_is_made_anew() -> N
 @pytest.mark.parametrize(
     ("stranger", "sentence"),
     [
-        (Builder("batch/v1", "Job", "digits-1-1"), "exists and is not ours (it has no owner)"),
+        (Builder("batch/v1", "Job", "digits-1-1"), "exists and is not part of this ModelTraining (it has no owner)"),
         (
             a_job(a_training("letters").obj()).meta(name="digits-1-1"),
-            "exists and is not ours (it belongs to ModelTraining letters)",
+            "exists and is not part of this ModelTraining (it belongs to ModelTraining letters)",
         ),
     ],
     ids=["nobodys", "anothers"],

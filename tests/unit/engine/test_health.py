@@ -86,7 +86,7 @@ def test_a_stuck_reconcile_makes_the_process_ill() -> None:
         await asyncio.sleep(1)
         return well, health.illness()
 
-    assert run(story()) == (None, "an object has waited 181 s to be reconciled")
+    assert run(story()) == (None, "an object has waited 181 s for its reconcile")
 
 
 async def answer(health: Health, path: str) -> tuple[int, str]:
@@ -101,7 +101,7 @@ async def answer(health: Health, path: str) -> tuple[int, str]:
 
 async def test_the_probe_fails_and_says_why_when_a_reconcile_is_stuck() -> None:
     status, text = await answer(Health(KeyedQueue(), stuck_after=-1), "/healthz")
-    assert (status, text) == (503, "an object has waited 0 s to be reconciled")
+    assert (status, text) == (503, "an object has waited 0 s for its reconcile")
 
 
 async def test_the_probe_fails_and_says_why_when_a_watch_is_stale() -> None:
@@ -109,7 +109,7 @@ async def test_the_probe_fails_and_says_why_when_a_watch_is_stale() -> None:
     health.stale_watches = [KEY]
     status, text = await answer(health, "/healthz")
     assert status == 503
-    assert text == "the watches have stopped telling: ModelTraining team/digits is newer than what is known"
+    assert text == "a watch has stopped: ModelTraining team/digits is newer on the API server than in memory"
 
 
 async def test_a_process_that_is_well_says_so_and_is_ready_when_it_started() -> None:

@@ -201,8 +201,8 @@ def test_a_package_stage_that_tells_no_digest_fails(told: Obj) -> None:
     scene.act()
     assert scene.told("Ready")[1:] == (
         "NoDigest",
-        "run 1, stage package, attempt 1: Job digits-1-package-1 succeeded but told no sha256 of the archive. "
-        "Is lamplighter-package in lamplighter/pytorch:dev?",
+        "run 1, stage package, attempt 1: Job digits-1-package-1 succeeded but reported no sha256 of the archive. "
+        "Does the image lamplighter/pytorch:dev contain lamplighter-package?",
     )
 
 

@@ -50,7 +50,7 @@ def test_a_resume_tells_what_it_waits_for() -> None:
     scene = running().edit(suspend=True).settle()
     scene.having(*(pod(index).running().deleted() for index in (0, 1))).edit(suspend=False).settle()
     assert (scene.state, scene.told("Reconciling")[0]) == ("Resuming", "True")
-    assert scene.told("Ready")[2].endswith("goes on when 2 pods of before ended")
+    assert scene.told("Ready")[2].endswith("waiting to resume: 2 pods from the previous start are still terminating")
 
 
 ELASTIC = a_training("digits").nodes(2).elastic(1, 2).obj()
@@ -106,7 +106,7 @@ def test_what_is_suspended_has_not_failed_whatever_its_pods_say() -> None:
 def test_a_suspension_during_the_pause_holds_the_next_attempt() -> None:
     scene = in_backoff().edit(suspend=True).settle()
     assert scene.state == "Suspended"
-    assert scene.told("Ready")[2].endswith("suspended between two attempts: set spec.suspend to false to go on")
+    assert scene.told("Ready")[2].endswith("suspended between two attempts: set spec.suspend to false to continue")
     assert scene.after(10**6).waits() is None
     assert scene.names("Job") == ["digits-1-1", "digits-1-2"]
 
@@ -157,7 +157,7 @@ def test_the_job_of_a_queued_training_is_made_suspended_with_the_queues_label() 
     assert queued["spec"]["suspend"] is True
     assert queued["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
     assert scene.state == "Queued"
-    assert scene.told("Ready")[2].endswith("attempt 1: waits in queue gpus")
+    assert scene.told("Ready")[2].endswith("attempt 1: waiting in queue gpus")
     assert scene.told("Reconciling")[0] == "True"
 
 
@@ -168,7 +168,9 @@ def test_what_the_queue_holds_or_starts_is_never_touched() -> None:
     assert (scene.state, suspends(scene)) == ("Running", [])
     scene.having(a_job(scene.obj).suspended()).settle()
     assert (scene.state, suspends(scene)) == ("Queued", [])
-    assert scene.told("Ready")[2].endswith("waits in queue gpus; 2 pods of before still end")
+    assert scene.told("Ready")[2].endswith(
+        "waiting in queue gpus; 2 pods from the previous start are still terminating"
+    )
 
 
 def test_what_a_queue_stops_and_starts_again_is_the_same_attempt() -> None:

@@ -121,10 +121,10 @@ def test_a_budget_that_is_raised_counts_at_once() -> None:
 @pytest.mark.parametrize(
     ("cause", "advice"),
     [
-        ("UserError", "Correct the script or its arguments: a changed spec starts the next run"),
+        ("UserError", "Correct the script or its arguments; changing the spec starts the next run"),
         ("Hang", "raise spec.failurePolicy.hangTimeout if it was only slow"),
-        ("Infrastructure", "ask for a new run with the annotation lamplighter.dev/retrain"),
-        ("Hardware", "Have the Nodes repaired"),
+        ("Infrastructure", "request a new run with the annotation lamplighter.dev/retrain"),
+        ("Hardware", "Repair the Nodes"),
     ],
 )
 def test_the_last_sentence_says_what_to_do(cause: str, advice: str) -> None:
@@ -214,7 +214,7 @@ def test_a_node_is_avoided_once_and_only_the_newest_are_remembered() -> None:
 def test_whom_the_scheduler_finds_no_node_for_is_told_which_are_avoided() -> None:
     scene = fails(created(), "Hardware")
     scene.having(*(pod(index).failed() for index in (0, 1)), pod(0, 2).unschedulable("no node")).settle()
-    assert scene.told("Ready")[2].endswith("no node Avoided for broken hardware: node-0")
+    assert scene.told("Ready")[2].endswith("no node Nodes avoided because of broken hardware: node-0")
 
 
 def test_the_next_run_starts_with_a_clean_sheet() -> None:

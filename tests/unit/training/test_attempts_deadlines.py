@@ -27,8 +27,8 @@ def test_a_gang_that_does_not_start_in_time_ends_the_run() -> None:
     failure = scene.run["failure"]
     assert (failure["cause"], failure["reason"]) == ("Unschedulable", "StartTimeout")
     assert failure["message"] == (
-        "only 1 of 2 pods ran within spec.failurePolicy.startTimeout, 10m. "
-        "Ask for less, or add Nodes; spec.failurePolicy.startTimeout says how long to wait"
+        "only 1 of 2 pods ran within spec.failurePolicy.startTimeout (10m). "
+        "Request fewer resources or add Nodes; spec.failurePolicy.startTimeout sets how long to wait"
     )
 
 
@@ -64,7 +64,7 @@ def test_pods_that_wait_for_those_of_the_attempt_before_are_not_called_unschedul
     scene = fails(created(training), "Infrastructure")
     scene.having(job(2, training.obj()).started(), pod(0, 2).unschedulable(), pod(1, 2).unschedulable()).settle()
     assert scene.state == "Pending"
-    assert scene.told("Ready")[2].endswith("attempt 2: waiting for 2 pods of earlier attempts to end")
+    assert scene.told("Ready")[2].endswith("attempt 2: waiting for 2 pods of earlier attempts to terminate")
     assert scene.after(10**6).waits() is None
     scene.having(pod(0).failed(), pod(1).failed()).after(60).settle()
     assert scene.state == "Unschedulable"
@@ -77,7 +77,7 @@ def test_a_run_that_takes_too_long_ends() -> None:
     plan = scene.after(3600).act()
     failure = scene.run["failure"]
     assert (failure["cause"], failure["reason"]) == ("Deadline", "DeadlineExceeded")
-    assert failure["message"].startswith("the run took longer than spec.activeDeadline, 1h. Raise spec.activeDeadline")
+    assert failure["message"].startswith("the run took longer than spec.activeDeadline (1h). Raise spec.activeDeadline")
     assert [event.reason for event in plan.events] == ["RunFailed"]
     assert stopped(scene) == ["digits-1-1"]
 

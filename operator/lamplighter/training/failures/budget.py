@@ -14,14 +14,14 @@ _FIELD = {
 _LONGEST = 365 * 86400.0
 """Seconds of the longest pause, whatever spec.failurePolicy.backoff says: a moment must still have a date."""
 _ADVICE = {
-    Cause.USER_ERROR: "Correct the script or its arguments: a changed spec starts the next run",
-    Cause.OUT_OF_MEMORY: "A changed spec starts the next run",
-    Cause.HANG: "See in the ranks' logs where it hung; raise spec.failurePolicy.hangTimeout if it was only slow",
-    Cause.INFRASTRUCTURE: "Look at the Nodes, then ask for a new run with the annotation lamplighter.dev/retrain",
-    Cause.HARDWARE: "Have the Nodes repaired, then ask for a new run with the annotation lamplighter.dev/retrain",
-    Cause.IMAGE: "A changed spec starts the next run, and so does the annotation lamplighter.dev/retrain",
-    Cause.UNSCHEDULABLE: "Ask for less, or add Nodes; spec.failurePolicy.startTimeout says how long to wait",
-    Cause.DEADLINE: "Raise spec.activeDeadline, then ask for a new run with the annotation lamplighter.dev/retrain",
+    Cause.USER_ERROR: "Correct the script or its arguments; changing the spec starts the next run",
+    Cause.OUT_OF_MEMORY: "Changing the spec starts the next run",
+    Cause.HANG: "Check the ranks' logs for where it hung; raise spec.failurePolicy.hangTimeout if it was only slow",
+    Cause.INFRASTRUCTURE: "Check the Nodes, then request a new run with the annotation lamplighter.dev/retrain",
+    Cause.HARDWARE: "Repair the Nodes, then request a new run with the annotation lamplighter.dev/retrain",
+    Cause.IMAGE: "Changing the spec starts the next run, and so does the annotation lamplighter.dev/retrain",
+    Cause.UNSCHEDULABLE: "Request fewer resources or add Nodes; spec.failurePolicy.startTimeout sets how long to wait",
+    Cause.DEADLINE: "Raise spec.activeDeadline, then request a new run with the annotation lamplighter.dev/retrain",
 }
 
 

@@ -24,11 +24,15 @@ _CAUSES = {
     "UnexpectedAdmissionError": Cause.HARDWARE,
 }
 _DISRUPTIONS = {
-    "PreemptionByScheduler": (Cause.PREEMPTED, "Preempted", "made room for pods of higher priority"),
-    "EvictionByEvictionAPI": (Cause.PREEMPTED, "Evicted", "was evicted, as by a drain of its Node"),
-    "DeletionByTaintManager": (Cause.PREEMPTED, "Evicted", "does not tolerate a taint of its Node"),
+    "PreemptionByScheduler": (Cause.PREEMPTED, "Preempted", "was preempted by pods of higher priority"),
+    "EvictionByEvictionAPI": (Cause.PREEMPTED, "Evicted", "was evicted, for example by a drain of its Node"),
+    "DeletionByTaintManager": (
+        Cause.PREEMPTED,
+        "Evicted",
+        "was evicted because it does not tolerate a taint of its Node",
+    ),
     "DeletionByPodGC": (Cause.INFRASTRUCTURE, "NodeLost", "was removed because its Node is gone"),
-    "TerminationByKubelet": (Cause.INFRASTRUCTURE, "Evicted", "was ended by the kubelet"),
+    "TerminationByKubelet": (Cause.INFRASTRUCTURE, "Evicted", "was terminated by the kubelet"),
 }
 _SHUTDOWN = frozenset({"Terminated", "NodeShutdown", "Shutdown"})
 """Reasons of a pod that its Node ended because it shuts down: spot machines do."""
@@ -100,11 +104,11 @@ def _disrupted(view: TrainingView, pod: Obj) -> Evidence | None:
     word = (entry or {}).get("reason") or "TerminationByKubelet"
     cause, name, what = _DISRUPTIONS.get(word, (Cause.PREEMPTED, "Evicted", f"was disrupted ({word})"))
     if any(phrase in text for phrase in _OWN_USE):
-        cause, name, what = Cause.USER_ERROR, "OutOfDisk", "used more disk than it may: raise ephemeral-storage"
+        cause, name, what = Cause.USER_ERROR, "OutOfDisk", "used more disk than its limit: raise ephemeral-storage"
     elif reason in _SHUTDOWN:
-        cause, name, what = Cause.PREEMPTED, "NodeShutdown", "was ended because its Node shuts down"
+        cause, name, what = Cause.PREEMPTED, "NodeShutdown", "was terminated because its Node is shutting down"
     elif word == "DeletionByTaintManager" and nodes.state(view.snapshot.nodes, pod) is not None:
-        cause, name, what = Cause.INFRASTRUCTURE, "NodeLost", "was removed because its Node does not answer"
+        cause, name, what = Cause.INFRASTRUCTURE, "NodeLost", "was removed because its Node is not responding"
     detail = text or (entry or {}).get("message") or ""
     return Evidence(pods.blame(pod, name, f"pod {_name(pod)} {what}. {detail}".strip(), cause), _since(entry, pod))
 
@@ -136,7 +140,7 @@ def _broken(pod: Obj) -> Evidence | None:
                 if device.get("health") == "Unhealthy":
                     message = (
                         f"device {device.get('resourceID')} of {resource['name']} in pod {_name(pod)} is unhealthy; "
-                        f"Node {_node(pod)} is avoided from now on. Have it looked at"
+                        f"Node {_node(pod)} is avoided from now on and should be inspected"
                     )
                     return Evidence(pods.blame(pod, "GPUUnhealthy", message, Cause.HARDWARE), "")
     return None
@@ -150,7 +154,7 @@ def _on_bad_node(view: TrainingView, pod: Obj) -> Evidence | None:
         if entry := condition(node, kind):
             message = (
                 f"Node {_node(pod)} has the condition {kind}: {entry.get('message') or 'no details'}. "
-                "It is avoided from now on; have it looked at"
+                "It is avoided from now on and should be inspected"
             )
             return Evidence(
                 pods.blame(pod, "NodeUnhealthy", message, Cause.HARDWARE), entry.get("lastTransitionTime") or ""
@@ -170,7 +174,9 @@ def _gone(pod: Obj) -> Evidence | None:
     deleted = pod["metadata"].get("deletionTimestamp")
     if deleted is None:
         return None
-    message = f"pod {_name(pod)} was deleted while it was needed: by somebody, or because another of its gang was"
+    message = (
+        f"pod {_name(pod)} was deleted while the run needed it: by a user, or because another pod of its gang was gone"
+    )
     return Evidence(pods.blame(pod, "PodDeleted", message, Cause.INFRASTRUCTURE), deleted, echo=True)
 
 

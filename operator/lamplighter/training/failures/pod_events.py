@@ -14,8 +14,11 @@ from lamplighter.training.view import TrainingView
 POD_EVENTS = "PodEvents"
 """The name under which a plan asks what Events say about the pods of a Job: see questions/pod_events.py."""
 _TOLD = {
-    "Preempted": ("Preempted", "made room for pods of higher priority"),  # kube-scheduler
-    "TaintManagerEviction": ("Evicted", "does not tolerate a taint of its Node"),  # kube-controller-manager
+    "Preempted": ("Preempted", "was preempted by pods of higher priority"),  # kube-scheduler
+    "TaintManagerEviction": (
+        "Evicted",
+        "was evicted because it does not tolerate a taint of its Node",
+    ),  # kube-controller-manager
     "ScaleDown": ("Evicted", "was evicted because its Node is removed"),  # cluster autoscaler
     "Evicted": ("Evicted", "was evicted"),  # Karpenter
     "Disrupted": ("Evicted", "was deleted because its Node is removed"),  # Karpenter
@@ -55,7 +58,7 @@ def testify(view: TrainingView, spec: TrainingSpec, job: Obj, failed: Obj, echo:
         end = moment(echo.at).timestamp() - 1
     for event in events:
         if event.get("reason") == _STOPPED and _node(event) in read["closedNodes"] and _at(event) <= end:
-            return _failure(event, "Evicted", "was evicted, as by a drain of its Node, which takes no new pods")
+            return _failure(event, "Evicted", "was evicted, probably by a drain of its Node, which is cordoned")
     return None
 
 

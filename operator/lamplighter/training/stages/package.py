@@ -40,8 +40,8 @@ def archive(run: Run, spec: TrainingSpec, said: Obj) -> Artifact | Failure:
     except ValidationError:
         return Failure(
             reason="NoDigest",
-            message=f"Job {run.job} succeeded but told no sha256 of the archive. "
-            f"Is lamplighter-package in {spec.image}?",
+            message=f"Job {run.job} succeeded but reported no sha256 of the archive. "
+            f"Does the image {spec.image} contain lamplighter-package?",
             cause=Cause.USER_ERROR,
         )
 

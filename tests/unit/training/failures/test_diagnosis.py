@@ -86,14 +86,29 @@ def test_an_init_container_that_failed_its_pod_is_to_blame() -> None:
 @pytest.mark.parametrize(
     ("its_end", "cause", "reason", "said"),
     [
-        (pod().disrupted("PreemptionByScheduler"), "Preempted", "Preempted", "made room for pods of higher priority"),
-        (pod().disrupted("EvictionByEvictionAPI"), "Preempted", "Evicted", "was evicted, as by a drain of its Node"),
-        (pod().disrupted("DeletionByTaintManager"), "Preempted", "Evicted", "does not tolerate a taint of its Node"),
+        (
+            pod().disrupted("PreemptionByScheduler"),
+            "Preempted",
+            "Preempted",
+            "was preempted by pods of higher priority",
+        ),
+        (
+            pod().disrupted("EvictionByEvictionAPI"),
+            "Preempted",
+            "Evicted",
+            "was evicted, for example by a drain of its Node",
+        ),
+        (
+            pod().disrupted("DeletionByTaintManager"),
+            "Preempted",
+            "Evicted",
+            "was evicted because it does not tolerate a taint of its Node",
+        ),
         (pod().disrupted("DeletionByPodGC"), "Infrastructure", "NodeLost", "was removed because its Node is gone"),
-        (pod().disrupted("TerminationByKubelet"), "Infrastructure", "Evicted", "was ended by the kubelet"),
+        (pod().disrupted("TerminationByKubelet"), "Infrastructure", "Evicted", "was terminated by the kubelet"),
         (pod().disrupted("ByAnotherController"), "Preempted", "Evicted", "was disrupted (ByAnotherController)"),
         (pod().evicted(), "Infrastructure", "Evicted", "The node was low on resource: memory."),
-        (pod().shut_down(), "Preempted", "NodeShutdown", "was ended because its Node shuts down"),
+        (pod().shut_down(), "Preempted", "NodeShutdown", "was terminated because its Node is shutting down"),
         (pod().shut_down("NodeShutdown"), "Preempted", "NodeShutdown", "imminent node shutdown"),
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",
@@ -195,7 +210,7 @@ def test_a_pod_that_somebody_deleted_is_named_when_the_job_fails_of_it() -> None
     assert scene.waits() == 1
     scene.having(job().started().failing()).after(11).act()
     assert verdict(scene.run["lastFailure"]) == ("Infrastructure", "PodDeleted")
-    assert scene.run["lastFailure"]["message"].startswith("pod digits-1-1-0-x7k2p was deleted while it was needed")
+    assert scene.run["lastFailure"]["message"].startswith("pod digits-1-1-0-x7k2p was deleted while the run needed it")
 
 
 def test_a_deleted_pod_whose_script_takes_sigterm_for_an_error_is_no_error_of_the_user() -> None:

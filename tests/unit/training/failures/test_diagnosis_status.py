@@ -11,7 +11,7 @@ from lamplighter.core.plan import Plan
 TRAINING = a_training("digits").nodes(2).obj()
 JOB = a_job(TRAINING)
 SUBJECT = "run 1, stage train, attempt 1"
-ADVICE = ". Correct the script or its arguments: a changed spec starts the next run"
+ADVICE = ". Correct the script or its arguments; changing the spec starts the next run"
 
 
 def started(*around: Pod) -> Scene:
@@ -84,7 +84,7 @@ def test_out_of_memory_says_so_and_what_to_do() -> None:
     assert (status, reason) == ("False", "OOMKilled")
     assert message == (
         f"{SUBJECT}: container trainer of pod digits-1-1-0-x7k2p used more memory than its limit. Raise the memory "
-        "limit, or lower the batch size or the number of data workers. A changed spec starts the next run"
+        "limit, or lower the batch size or the number of data workers. Changing the spec starts the next run"
     )
 
 
@@ -103,7 +103,7 @@ def test_of_plain_log_lines_the_last_one_counts() -> None:
 
 
 def test_a_container_that_says_nothing_has_no_last_words() -> None:
-    assert failed(pod().failed(1, "")).told("Ready")[2].endswith(f"exit code 1: no last words{ADVICE}")
+    assert failed(pod().failed(1, "")).told("Ready")[2].endswith(f"exit code 1: no termination message{ADVICE}")
 
 
 def test_the_pod_that_failed_first_is_the_cause() -> None:
@@ -185,7 +185,7 @@ def test_without_any_evidence_the_job_itself_is_quoted_after_a_while() -> None:
     failure = scene.run["lastFailure"]
     assert (failure["reason"], failure["cause"]) == ("BackoffLimitExceeded", "Infrastructure")
     assert failure["message"] == (
-        "Job digits-1-1: too many failures. No pod is left that tells why, and no Event does: somebody deleted it"
+        "Job digits-1-1: too many failures. None of its pods is left and no Event says why: they were deleted"
     )
 
 
