@@ -1,1 +1,1 @@
-"""What both kinds need to be planned: snapshots and plans, names, conditions, what pods say. Pure."""
+"""What the plans of both kinds share: snapshots and plans, names, conditions, the states of pods. Pure."""

@@ -15,7 +15,7 @@ _STRANGE = re.compile(r"[^A-Za-z0-9]")
 
 
 def reason_word(text: str, otherwise: str) -> str:
-    """A reason as the API accepts it, from what others call it: the kubelet says ``OutOfnvidia.com/gpu``."""
+    """A reason that the API accepts, made from another component's, such as the kubelet's ``OutOfnvidia.com/gpu``."""
     word = _STRANGE.sub("", text)[:63]
     return word if word and not word[0].isdigit() else otherwise
 
@@ -52,7 +52,7 @@ def summarize(
 ) -> None:
     """Set the three kstatus conditions from one verdict.
 
-    ``progressing``: the operator is on its way. ``stalled``: it waits for the user. All three are always present,
+    ``progressing``: the operator is working on it. ``stalled``: it waits for the user. All three are always present,
     so that ``kubectl wait --for=condition=...`` works from the first write on.
     """
     set_condition(conditions, READY, ready, reason, message, generation, now)

@@ -2,7 +2,7 @@
 
 
 class TerminalError(Exception):
-    """Only the user can help. ``reason`` becomes the condition's reason, the text its message."""
+    """Only the user can fix this. ``reason`` becomes the condition's reason, the text its message."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -10,4 +10,4 @@ class TerminalError(Exception):
 
 
 class TransientError(Exception):
-    """Time helps: the reconcile is tried again, later and later."""
+    """Time may fix this: the reconcile is retried with backoff."""

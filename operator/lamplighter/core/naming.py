@@ -1,4 +1,4 @@
-"""Names and labels: what a thing is called follows from what it belongs to, so that any replica finds it again."""
+"""Names and labels. The name of an object follows from what it belongs to, so that any replica finds it again."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from lamplighter.core.objects import Obj, labels
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "lamplighter"
 OPERATOR = {"app.kubernetes.io/name": "lamplighter-operator"}
-"""What the operator's own pods are labelled with, in manifests/."""
+"""Labels of the operator's own pods, as in manifests/."""
 OWNER_UID = "lamplighter.dev/owner-uid"
 OWNER_LABEL = {"ModelTraining": "lamplighter.dev/training", "ModelDeployment": "lamplighter.dev/deployment"}
 RUN = "lamplighter.dev/run"
@@ -44,7 +44,7 @@ def owner_reference(owner: Obj) -> Obj:
 
 
 def child_labels(owner: Obj, **more: str) -> dict[str, str]:
-    """Labels of every child: whose it is, by name for people and by uid for the operator."""
+    """Labels of every child: its owner, by name for people and by uid for the operator."""
     meta = owner["metadata"]
     return {
         MANAGED_BY: MANAGER,
@@ -70,7 +70,7 @@ def child(owner: Obj, api_version: str, kind: str, name: str, labels: dict[str, 
 
 
 def run_number(obj: Obj) -> int | None:
-    """The run that a child belongs to; None when somebody took its label away."""
+    """The run that a child belongs to; None when its label is missing."""
     text = labels(obj).get(RUN, "")
     return int(text) if text.isdecimal() else None
 

@@ -1,4 +1,4 @@
-"""Whether the Node of a pod still answers. Pure."""
+"""Whether the Node of a pod still responds. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from lamplighter.core.objects import Obj, moment
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A Node that does not answer: since when (RFC 3339), and how to say it."""
+    """A Node that is not responding: since when (RFC 3339), and how to say so."""
 
     since: str
     text: str
@@ -20,13 +20,13 @@ class Silence:
 
 
 def state(nodes: Mapping[str, Obj] | None, pod: Obj) -> Silence | None:
-    """How the pod's Node is silent; None when it answers, when the pod has none, or when nobody watches Nodes."""
+    """The silence of the pod's Node; None when it responds, when the pod has none, or when Nodes are not watched."""
     name = (pod.get("spec") or {}).get("nodeName")
     if not name or nodes is None:
         return None
     node = nodes.get(name)
     if node is None:
-        # A Node and the first pods on it come on different watch streams: the pod's age tells which is the case.
+        # A new Node and its first pods arrive on different watch streams; the pod's age tells it from a lost one.
         return Silence(pod.get("status", {}).get("startTime") or "", "is gone from the cluster")
     for entry in node.get("status", {}).get("conditions") or ():
         if entry["type"] == "Ready" and entry["status"] != "True":

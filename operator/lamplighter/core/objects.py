@@ -1,4 +1,4 @@
-"""Kubernetes objects as plain dicts, and the few questions that everybody asks them."""
+"""Kubernetes objects as plain dicts, and the few questions that all modules ask about them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,14 +7,14 @@ from typing import Any
 Obj = dict[str, Any]
 """A Kubernetes object, shaped like its YAML."""
 RFC3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[-+][0-9]{2}:[0-9]{2})"
-"""The shape of a moment that the API server and we can read."""
+"""The shape of a moment that both the API server and the operator can read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
     """Points at one object. ``uid`` guards a delete or a patch against a newer object of the same name.
 
-    ``force``: delete it without waiting for anybody; only for pods whose node cannot answer any more.
+    ``force``: delete it without waiting for its Node; only for pods whose Node does not respond any more.
     """
 
     kind: str
@@ -78,7 +78,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def exact(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds, for what is measured in less than seconds."""
+    """RFC 3339 in UTC with milliseconds, for what is measured in fractions of a second."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

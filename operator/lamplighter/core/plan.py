@@ -10,7 +10,7 @@ from lamplighter.core.objects import Obj, Ref, controller_uid, labels
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A Kubernetes Event about the reconciled object. Sent once, at a transition, after the status that tells of it."""
+    """A Kubernetes Event about the reconciled object, sent once, at a transition, after the status is written."""
 
     type: Literal["Normal", "Warning"]
     reason: str
@@ -18,7 +18,7 @@ class Event:
 
 
 def soonest(*waits: float | None) -> float | None:
-    """The shortest of these waits; None when nobody waits."""
+    """The shortest of these waits; None when there is none."""
     return min((wait for wait in waits if wait is not None), default=None)
 
 
@@ -26,11 +26,10 @@ def soonest(*waits: float | None) -> float | None:
 class Plan:
     """What to do, in this order: create, patch, status, events, delete.
 
-    ``create`` holds waves: the objects of one wave are sent at the same time, a wave after the one before it, and
-    perhaps not before a new plan was made.
-    ``patch`` holds partial objects with their ``metadata.uid``: merged, refused when the object is another one by now.
-    ``status`` replaces the status; None leaves it. ``delete`` holds only what the status that was
-    read already tells of.
+    ``create`` holds waves: the objects of one wave are created at the same time, and each wave after the previous one,
+    perhaps only by a later plan. ``patch`` holds partial objects with their ``metadata.uid``: they are merged, and
+    rejected if the name belongs to another object by now. ``status`` replaces the status; None leaves it. ``delete``
+    holds only objects whose end the status, as it was read, already records.
     """
 
     create: tuple[tuple[Obj, ...], ...] = ()
@@ -41,7 +40,7 @@ class Plan:
     requeue_after: float | None = None
 
     def again(self, *after: float | None) -> "Plan":
-        """The plan, with a look at the object after so many seconds at the latest; None asks for nothing."""
+        """The plan, with another reconcile after the shortest of these seconds; None asks for none."""
         return replace(self, requeue_after=soonest(self.requeue_after, *after))
 
     @property
@@ -56,7 +55,7 @@ class Snapshot:
 
     ``children`` and ``related`` are keyed by (kind, name); a related object that does not exist is absent.
     ``nodes`` holds the Nodes that the pods among the children are bound to, by name; one that is gone is absent.
-    None: nobody watches Nodes, or what the watch tells of them now says nothing.
+    None: Nodes are not watched, or their states say nothing now.
     ``report`` is what a pod said last about its progress (see progress.py), None when none has.
     """
 
@@ -103,7 +102,7 @@ class Snapshot:
         ]
 
     def _ours(self, obj: Obj) -> bool:
-        """Told by the controller, not by labels, which `kubectl expose` copies; what controls a pod is made for us."""
+        """Checks the controller, not labels, which `kubectl expose` copies; the controller of a pod is a child."""
         if obj["kind"] == "Pod":
             return labels(obj).get(OWNER_UID) == self.uid
         return controller_uid(obj) == self.uid

@@ -1,4 +1,4 @@
-"""What a pod says about why it does not run, or why it ended. Pure: reads the pod's status, nothing else."""
+"""Why a pod does not run, or why it ended, as its status says. Pure."""
 
 import json
 import re
@@ -13,16 +13,16 @@ from lamplighter.core.objects import Obj, condition
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 UNSEEN = "ContainerStatusUnknown"
-"""Reason of a container that was gone when somebody looked: the kubelet's word, with exit code 137 and no time."""
+"""The kubelet's reason for a container that was gone when it looked for it, with exit code 137 and no time."""
 _UNSEEN = frozenset({UNSEEN, "Unknown"})
 """The other is containerd's, with exit code 255."""
 KILLED = frozenset({137, 143})
-"""Exit codes of SIGKILL and SIGTERM: nobody's own doing."""
+"""Exit codes of SIGKILL and SIGTERM: the program was ended by something else."""
 _ECHOES = frozenset({"PeerLost", "Terminated"})
 _PEER_LOST = re.compile(
     r"(gloo|nccl|distributed).*(closed|reset) by peer|ncclRemoteError|ncclSystemError|remote process exited", re.I
 )
-"""How the collectives of PyTorch complain that another process has gone, where no launcher of ours says so."""
+"""How PyTorch's collectives say that a peer process is gone, where our launcher does not say it."""
 _OF_JOB, _LONGEST = re.compile(r"(.+)-[0-9]+-[a-z0-9]{5}"), 63
 _LOG_LINES, _LOG_WIDTH = 20, 512
 NEVER = "9999"
@@ -31,7 +31,7 @@ NEVER = "9999"
 
 @dataclass(frozen=True, slots=True)
 class TerminationMessage:
-    """The JSON that our programs leave in the termination message, or the plain text that others leave."""
+    """The JSON that our programs leave in their termination message, or the plain text that others leave."""
 
     reason: str | None
     message: str
@@ -39,7 +39,7 @@ class TerminationMessage:
 
 
 def termination_message(text: str) -> TerminationMessage:
-    """Read a termination message. Anything that is not our JSON is taken as log lines: the last one counts."""
+    """Read a termination message. Anything but our JSON is taken as log lines, of which the last one counts."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -56,7 +56,7 @@ def termination_message(text: str) -> TerminationMessage:
 
 
 def is_of_job(name: str, job: str) -> bool:
-    """True when an indexed Job of this name makes pods of that name; a long one is cut to fit 63 characters."""
+    """True when an indexed Job of this name creates pods of that name, which is cut off at 63 characters."""
     parts = _OF_JOB.fullmatch(name)
     return parts is not None and (parts[1] == job or (len(name) == _LONGEST and job.startswith(parts[1])))
 
@@ -69,7 +69,7 @@ def containers(pod: Obj) -> Iterator[Obj]:
 
 
 def terminated(container: Obj) -> Obj | None:
-    """How the container ended: now, or the last time when it was started again."""
+    """How the container ended: its current end, or the last one if it was restarted."""
     for state in (container.get("state"), container.get("lastState")):
         if state and "terminated" in state:
             return dict(state["terminated"])
@@ -92,9 +92,9 @@ def failure(pod: Obj) -> Failure | None:
 
 
 def without_sidecars(pod: Obj) -> Obj:
-    """A Job's pod as if it had none: init containers that stay beside the others, and are started again when they end.
+    """A Job's pod without sidecars: init containers that run beside the others and are restarted when they end.
 
-    An init container that failed otherwise has failed the pod before any other container began.
+    An ordinary init container that failed has failed the pod before any other container started.
     """
     status = pod.get("status", {})
     states = [container.get("state") or {} for container in status.get("containerStatuses") or ()]
@@ -105,7 +105,7 @@ def without_sidecars(pod: Obj) -> Obj:
 
 
 def first_failure(pods: Iterable[Obj]) -> Failure | None:
-    """The failure that came first: the others of a gang are often only its echo (SIGTERM, lost connection)."""
+    """The failure that came first: those of the other pods are often its consequences (SIGTERM, lost connection)."""
     found: list[tuple[bool, str, Failure]] = []
     for pod in pods:
         cause = failure(pod)
@@ -115,7 +115,7 @@ def first_failure(pods: Iterable[Obj]) -> Failure | None:
 
 
 def echoes(cause: Failure) -> bool:
-    """True when a failure mostly follows from that of another pod."""
+    """True when a failure is usually the consequence of another pod's."""
     return cause.reason in _ECHOES or (cause.exit_code in KILLED and cause.reason not in ("OOMKilled", UNSEEN))
 
 
@@ -125,12 +125,12 @@ def ready(pod: Obj) -> bool:
 
 
 def failed(pod: Obj) -> bool:
-    """True when the pod as a whole has failed, for its Job to see."""
+    """True when the pod as a whole has failed, as its Job sees it."""
     return bool(pod.get("status", {}).get("phase") == "Failed")
 
 
 def over(pod: Obj) -> bool:
-    """True when all containers have ended, for good."""
+    """True when all containers have ended for good."""
     return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
@@ -186,7 +186,7 @@ def _ended(pod: Obj, container: str, end: Obj) -> Failure:
 def blame(
     pod: Obj, reason: str, message: str, cause: Cause | None = None, code: int | None = None, log: Any = ()
 ) -> Failure:
-    """A failure of this pod. ``log`` is what it wrote last, from wherever: anything but a list of lines is ignored."""
+    """A failure of this pod. ``log``: the last lines that it wrote; anything but a list of lines is ignored."""
     lines = [line for line in log if isinstance(line, str)] if isinstance(log, list) else []
     return Failure(
         reason=reason_word(reason, "PodFailed"),

@@ -55,5 +55,5 @@ def _merge_named(base: list[Obj], patch: list[Obj], key: str) -> list[Obj]:
         if isinstance(name, str | int):
             merged[name] = _merge(merged[name], item) if name in merged else item
         else:
-            strange.append(item)  # the API server says what is wrong with it
+            strange.append(item)  # the API server reports what is wrong with it
     return [*merged.values(), *strange]

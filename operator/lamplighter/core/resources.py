@@ -1,4 +1,4 @@
-"""What the compute resources of a container amount to: processors and accelerators. Pure."""
+"""The compute resources of a container: processors and accelerators. Pure."""
 
 import re
 from decimal import Decimal
@@ -35,7 +35,7 @@ def quantity(text: str) -> Decimal:
 
 
 def accelerators(resources: Resources) -> dict[str, int]:
-    """The GPUs and the like of one container, by resource name; a MIG slice counts as one."""
+    """The GPUs and other accelerators of one container, by resource name; a MIG slice counts as one."""
     wanted = {**resources.requests, **resources.limits}
     return {name: int(count) for name, count in wanted.items() if _accelerates(name) and count.isdigit() and int(count)}
 

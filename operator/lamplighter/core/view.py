@@ -1,4 +1,4 @@
-"""One look at an object: what was read, parsed, and when. What a planning function works with."""
+"""An object as it was read and parsed at one moment: what planning functions work with."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,7 +61,7 @@ class View(Generic[Spec, Status]):
         delete: tuple[Ref, ...] = (),
         requeue_after: float | None = None,
     ) -> Plan:
-        """A plan that ends in this status; neither it nor the events are written when it is what it was."""
+        """A plan that writes this status; if it is unchanged, neither the status nor the events are written."""
         status.observed_generation = self.snapshot.generation
         same = status == self.status
         return Plan(

@@ -1,1 +1,1 @@
-"""Live progress: pods report to this process over HTTP; the last report of each training goes into the index."""
+"""Live progress: pods report to this process over HTTP; the index keeps the last report of each training."""

@@ -1,4 +1,4 @@
-"""Whether a pod may report: it is a pod of the attempt that its training is in."""
+"""Whether a pod may report: only pods of the current attempt of a training may."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from lamplighter.progress.tokens import Caller
 from lamplighter.training.stages import order
 
 LAG = 10.0
-"""Seconds that our watches may be behind the API server, which has just confirmed that the pod exists."""
+"""Seconds that our watches may lag behind the API server, which has just confirmed that the pod exists."""
 
 _STRANGER = "this pod does not belong to a running ModelTraining"
 _UNKNOWN = "this pod is not known yet, try again"
@@ -22,7 +22,7 @@ _UNKNOWN = "this pod is not known yet, try again"
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A pod that may report for this training, and what its labels say."""
+    """A pod that may report for this training, with the run, stage and attempt of its labels."""
 
     key: Key
     pod: str
@@ -35,7 +35,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """Run, stage and attempt, as the pod has them from its Job."""
+    """Run, stage and attempt, which the pod's labels have from its Job."""
 
     run: int
     stage: str
@@ -45,11 +45,11 @@ class _Attempt:
 def admit(index: Index, caller: Caller, now: float) -> Sender:
     """The training that the caller's pod works for. ``now`` is on the clock of ``caller.since``.
 
-    Labels can be copied, so the chain of controllers counts: pod, Job, training. Only who may create pods in the
-    namespace could forge that, and such a person may run the training anyway.
+    Labels can be copied, so the chain of controllers decides: pod, Job, training. Only a user who may create pods in
+    the namespace could forge it, and that user may run the training anyway.
 
     Raises:
-        Refusal: a stranger (403), of an attempt that is over (410), or not known yet (503).
+        Refusal: the pod does not belong here (403), its attempt is over (410), or it is not known yet (503).
     """
     found = index.pod(caller.namespace, caller.pod)
     if found is None:
@@ -91,7 +91,7 @@ def _attempt(pod: Obj) -> _Attempt | None:
 
 
 def _must_be_current(training: Obj, job: Obj | None, own: _Attempt) -> None:
-    """The training's status names this attempt and its Job, and the run is not over."""
+    """Refuse a pod unless the training's status records its attempt and Job and the run has not ended."""
     run = training.get("status", {}).get("run") or {}
     current = _Attempt(run.get("number", 0), run.get("stage", ""), run.get("attempt", 0))
     if _comes_after(own, current):
@@ -102,7 +102,7 @@ def _must_be_current(training: Obj, job: Obj | None, own: _Attempt) -> None:
 
 
 def _comes_after(own: _Attempt, current: _Attempt) -> bool:
-    """True when the run reaches this attempt later. Each stage counts its attempts anew."""
+    """True when the run reaches this attempt later than the other. Each stage counts its attempts from 1."""
     if own.run != current.run:
         return own.run > current.run
     if own.stage != current.stage:

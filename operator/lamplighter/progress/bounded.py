@@ -8,7 +8,7 @@ V = TypeVar("V")
 
 
 class Bounded(Generic[K, V]):
-    """A mapping that forgets what was used longest ago when it holds more than ``size`` entries."""
+    """A mapping of at most ``size`` entries that drops the least recently used one."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -18,14 +18,14 @@ class Bounded(Generic[K, V]):
         return len(self._entries)
 
     def get(self, key: K) -> V | None:
-        """The value; None when it is not known (any more)."""
+        """The value; None when it is unknown or was dropped."""
         if key not in self._entries:
             return None
         self._entries.move_to_end(key)
         return self._entries[key]
 
     def put(self, key: K, value: V) -> None:
-        """Remember a value in place of the one before."""
+        """Store a value in place of the previous one."""
         self._entries[key] = value
         self._entries.move_to_end(key)
         while len(self._entries) > self._size:

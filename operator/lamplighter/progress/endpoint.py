@@ -1,4 +1,4 @@
-"""POST /v1/progress: the door that pods knock at. Everything that they can make us spend has a limit here."""
+"""POST /v1/progress, where pods send their reports. All that they can make the operator spend is limited here."""
 
 import asyncio
 import contextlib
@@ -17,10 +17,10 @@ from lamplighter.progress.report import MAX_BYTES
 PATH = "/v1/progress"
 CONNECTIONS = 1024
 LIFETIME_S = 15.0
-"""A connection ends after this time whatever it does, also one that never sends a whole request."""
+"""A connection is closed after this time, even if it never sent a complete request."""
 BODY_S = 5.0
 AT_ONCE = 256
-"""Requests that are worked on at the same time."""
+"""Requests that are handled at the same time."""
 
 VERDICTS = {
     400: "malformed",
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class Endpoint:
-    """Serves in every replica; only the leader has an ``intake``."""
+    """Serves in every replica; only the leader sets an ``intake``."""
 
     def __init__(self) -> None:
         self.intake: Intake | None = None
@@ -119,7 +119,7 @@ def _bearer(request: web.Request) -> str:
 async def _body(request: web.Request) -> bytes:
     try:
         async with asyncio.timeout(BODY_S):
-            return await request.read()  # not more than the application allows
+            return await request.read()  # limited by client_max_size
     except web.HTTPRequestEntityTooLarge as error:
         raise _too_large() from error
     except TimeoutError as error:
@@ -131,14 +131,14 @@ def _too_large() -> Refusal:
 
 
 def _listener(port: int) -> socket.socket:
-    """One socket for both families: two would not agree on a free port."""
+    """One socket for both families: two could not pick the same free port."""
     both = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if both else socket.AF_INET
     return socket.create_server(("", port), family=family, backlog=CONNECTIONS, dualstack_ipv6=both)
 
 
 class _Refused(asyncio.Protocol):
-    """One connection too many."""
+    """Closes a connection beyond the limit."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 (for mypy: a server's are)

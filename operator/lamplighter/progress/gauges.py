@@ -1,4 +1,4 @@
-"""GET /metrics/trainings: the trainings that report now, for Prometheus. Names of objects are labels here only."""
+"""GET /metrics/trainings: the trainings that report now, for Prometheus. Only here are object names labels."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from lamplighter.engine.queue import Key
 from lamplighter.engine.reconcile import utc_now
 
 TRAININGS = 1000
-"""At most so many are told, in the order in which they began to report."""
+"""The first trainings that started to report are shown, at most this many."""
 
 REPORTING = ("lamplighter_trainings_reporting", "Trainings that report; the first 1000 of them are told below.")
 NUMBERS = {
@@ -25,11 +25,11 @@ NUMBERS = {
 }
 AGE = ("lamplighter_training_heartbeat_age_seconds", "Time since the last sign of life.")
 METRIC = ("lamplighter_training_metric", "What the training reports of itself.")
-"""Name and meaning of each."""
+"""Name and help text of each metric."""
 
 
 class TrainingGauges(Collector):
-    """Made anew from the index for each scrape."""
+    """Collected from the index at each scrape."""
 
     def __init__(self, index: Index, clock: Callable[[], datetime] = utc_now) -> None:
         self._index = index

@@ -1,4 +1,4 @@
-"""Takes reports: from whom it may, in order, and not too often; and has the training looked at in its turn."""
+"""Takes reports of admitted pods, in order and not too often, and queues their trainings."""
 
 import asyncio
 import math
@@ -17,11 +17,11 @@ from lamplighter.progress.report import last_sign_of_life, parse
 from lamplighter.progress.tokens import Caller, Tokens
 
 PODS = 16384
-"""Pods whose last report is remembered, for the order of reports and their pace."""
+"""Pods whose last report is remembered, to keep the order of reports and limit their rate."""
 
 
 class Intake:
-    """Lives where the index lives: in the leader."""
+    """Takes reports in the leader, which has the index."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class Intake:
         ready: Callable[[], bool] = lambda: True,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """``writes``: looks per second, over all trainings, that are taken for progress alone.
+        """``writes``: reconciles per second, over all trainings, for progress alone.
 
-        ``ready`` is False while the index is not complete, or this process may have lost the lease.
+        ``ready`` returns False while the index is incomplete, or this process may have lost the lease.
         """
         self._index = index
         self._queue = queue
@@ -46,10 +46,10 @@ class Intake:
         self._rate_limit: RateLimit[str] = RateLimit(rate=1.0, burst=3, size=PODS)
 
     async def identify(self, token: str, address: str) -> Caller:
-        """Who wants to report; it may, and it does not come too often.
+        """The pod that wants to report, admitted and within its rate limit.
 
         Raises:
-            Refusal: it may not (401, 403, 410), or not now (429, 503).
+            Refusal: it may not report (401, 403, 410), or not now (429, 503).
         """
         if not self._ready():
             raise Refusal(503, "this replica is not the leader (yet), try again", 1.0)
@@ -61,7 +61,7 @@ class Intake:
         return caller
 
     def accept(self, caller: Caller, body: bytes) -> None:
-        """Take a report of who was identified.
+        """Take a report of an identified pod.
 
         Raises:
             Refusal: it is malformed (400), no newer than the last (409), or the attempt has ended meanwhile (410).

@@ -1,4 +1,4 @@
-"""What a pod reports: parsed strictly, and in the form in which it is kept."""
+"""A pod's report: parsed strictly, and the form in which the index keeps it."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ from lamplighter.progress.refusal import Refusal
 
 MAX_BYTES = 16 * 1024
 CLOCK_SKEW = timedelta(minutes=5)
-"""Clocks of Nodes may differ by so much from ours."""
+"""How much the clocks of Nodes may differ from ours."""
 
 _EXACT = 2**53 - 1  # the largest integer that every reader of JSON holds exactly
 
@@ -24,7 +24,7 @@ Number = FiniteFloat | Literal["nan", "inf", "-inf"]
 
 
 class Report(BaseModel):
-    """One report. Fields that are not known are dropped: an image may be newer than the operator."""
+    """One report. Unknown fields are dropped, since an image may be newer than the operator."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, alias_generator=to_camel)
 
@@ -40,17 +40,17 @@ class Report(BaseModel):
     checkpoint_step: Count | None = None
 
     def kept(self, pod: str, stage: str, heartbeat: datetime, received: datetime) -> Obj:
-        """As the index keeps it: the names of the wire, without what was not said."""
+        """The report as the index keeps it: with the names of the wire, without unset fields."""
         said: Obj = self.model_dump(by_alias=True, exclude_none=True)
         known = {"pod": pod, "stage": stage, "heartbeat": timestamp(heartbeat), "received": timestamp(received)}
         return said | known
 
 
 def parse(body: bytes) -> Report:
-    """Read a report.
+    """Parse a report.
 
     Raises:
-        Refusal: it is not one (400).
+        Refusal: it is malformed (400).
     """
     try:
         return Report.model_validate_json(body)
@@ -60,10 +60,10 @@ def parse(body: bytes) -> Report:
 
 
 def last_sign_of_life(report: Report, born: datetime, now: datetime) -> datetime:
-    """The last sign of life, not after now.
+    """The time of the last sign of life, at most now.
 
     Raises:
-        Refusal: it is further in the future than clocks may differ, or from before the pod was made (400).
+        Refusal: it is further in the future than clocks may differ, or before the pod was created (400).
     """
     try:
         said = moment(report.heartbeat)

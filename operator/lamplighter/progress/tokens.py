@@ -1,7 +1,7 @@
-"""Whose token it is: the API server says so (TokenReview), and its answers are remembered for a while.
+"""Which pod a token belongs to, by TokenReview; answers are cached for a while.
 
-A flood of bad tokens must not become a flood of TokenReviews: what cannot be a token of ours is refused unseen, the
-same token is asked about once, few reviews run at a time, and who sends bad tokens has to wait.
+A flood of invalid tokens must not become a flood of TokenReviews. A token that cannot be one of ours is refused
+without a review, a token is reviewed once, few reviews run at a time, and senders of invalid tokens are rate-limited.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ from lamplighter.progress.refusal import Refusal
 
 GOOD_FOR = 300.0
 BAD_FOR = 10.0
-"""Seconds that an answer is remembered."""
+"""Seconds that an answer is cached."""
 REVIEWS = 8
 """Reviews at the same time."""
 WAITING = 256
-"""Tokens that are reviewed or wait for it."""
+"""Tokens that are being reviewed or wait for a review."""
 REVIEW_S = 5.0
 PAUSE_S = 1.0
-"""After a review that failed: the API server has other things to do."""
+"""Seconds without reviews after one failed, to spare the API server."""
 
 _ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):[^:]+")
 _EXTRA = "authentication.kubernetes.io/pod-"
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 class Reviewer(Protocol):
-    """Asks the API server."""
+    """Sends TokenReviews to the API server."""
 
     async def review_token(self, token: str, audience: str) -> Obj:
         """The status of a TokenReview."""
@@ -50,7 +50,7 @@ class Reviewer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The pod that a token is bound to, and since when (the loop's clock) it is known to have it."""
+    """The pod that a token is bound to, and when (on the loop's clock) that was confirmed."""
 
     namespace: str
     pod: str
@@ -65,24 +65,24 @@ class _Answer:
 
 
 class Tokens:
-    """Tells the pod of a token."""
+    """Finds the pod of a token."""
 
     def __init__(self, reviewer: Reviewer, wall: Callable[[], float] = time.time) -> None:
-        """``wall``: seconds since 1970, which the expiry of a token is compared with."""
+        """``wall``: seconds since 1970, to compare the expiry of tokens with."""
         self._reviewer = reviewer
         self._wall = wall
         self._good: Bounded[bytes, _Answer] = Bounded(8192)
-        self._bad: Bounded[bytes, _Answer] = Bounded(1024)  # apart: bad ones must not displace good ones
+        self._bad: Bounded[bytes, _Answer] = Bounded(1024)  # apart, so that bad tokens do not displace good ones
         self._under_way: dict[bytes, asyncio.Task[_Answer]] = {}
         self._slots = asyncio.Semaphore(REVIEWS)
         self._mistakes: RateLimit[str] = RateLimit(rate=1.0, burst=10, size=4096)
         self._paused_until = 0.0
 
     async def caller(self, token: str, address: str) -> Caller:
-        """The pod that the token is bound to. ``address``: where it comes from.
+        """The pod that the token is bound to. ``address``: the sender's.
 
         Raises:
-            Refusal: it is none of ours (401), no pod's (403), or cannot be checked now (429, 503).
+            Refusal: the token is not for us (401), is not a pod's (403), or cannot be checked now (429, 503).
         """
         digest = hashlib.sha256(token.encode(errors="replace")).digest()
         answer = self._good.get(digest) or self._bad.get(digest)
@@ -101,15 +101,15 @@ class Tokens:
             task = asyncio.create_task(self._review(digest, token, address, left))
             self._under_way[digest] = task
             task.add_done_callback(lambda done: self._over(digest, done))
-        return await asyncio.shield(task)  # others may wait for the same answer
+        return await asyncio.shield(task)  # other requests may wait for the same answer
 
     def _over(self, digest: bytes, done: "asyncio.Task[_Answer]") -> None:
         del self._under_way[digest]
         if not done.cancelled():
-            done.exception()  # nobody may be left to be told
+            done.exception()  # mark it as retrieved: all waiting requests may be gone
 
     def _plausible(self, token: str) -> float:
-        """Seconds until the token says it expires. Nothing of it is believed: this only spares reviews."""
+        """Seconds until the expiry that the token claims. Claims are not trusted: they only save reviews."""
         claims = _claims(token)
         audiences = claims.get("aud")
         if PROGRESS_AUDIENCE not in (audiences if isinstance(audiences, list) else [audiences]):
@@ -146,8 +146,8 @@ class Tokens:
 
 
 def _identity(status: Obj) -> Caller | Refusal:
-    """What the status of a TokenReview says."""
-    # An authenticator that knows no audiences names none: its word is not enough.
+    """The pod in the status of a TokenReview."""
+    # An authenticator that does not check audiences returns none; its answer is not enough.
     if status.get("authenticated") is not True or PROGRESS_AUDIENCE not in (status.get("audiences") or ()):
         return Refusal(401, "the token is not valid (any more): read its file again before each report")
     user = status.get("user") or {}

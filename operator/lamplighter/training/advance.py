@@ -1,4 +1,4 @@
-"""A run under way: look at its stage, go on to the next one, start the gang again, or end the run."""
+"""Advances a run under way: observes its stage, then starts the next one, restarts the gang, or ends the run."""
 
 from lamplighter.api.failures import Cause, Failure
 from lamplighter.api.training import Run, RunState, TrainingSpec
@@ -21,26 +21,26 @@ _STATE = {
 
 
 def advance(view: TrainingView, run: Run) -> Plan:
-    """Follow the Job of the current attempt; a recorded Job that is gone is lost and never made again."""
+    """Follow the Job of the current attempt. A recorded Job that is gone means that the run is lost."""
     spec = freeze.in_force(view, run.number)
     left = attempts.deadline_left(view, run)
     job = view.snapshot.owned("Job", run.job)
     seen = observe(view, run, spec, job) if job is not None else None
     if job is not None and seen is not None and seen.phase is Phase.SUCCEEDED:
-        return _stage_done(view, _told(view, run, job, seen), spec, seen)
+        return _stage_done(view, _with_last_report(view, run, job, seen), spec, seen)
     if left is not None and left <= 0:
         return attempts.past_deadline(view, run)
     if job is None or seen is None:
         waits = run.not_before is not None
         return attempts.begin(view, run, spec).again(left) if waits else _lost(view, run)
     if seen.phase is Phase.FAILED:
-        run = _told(view, run, job, seen)
+        run = _with_last_report(view, run, job, seen)
         return _wait_or(attempts.after_failure(view, run, seen.failure or _UNKNOWN), seen)
     return _under_way(view, run, spec, job, seen).again(left)
 
 
 def kept_from_starting(view: TrainingView, run: Run) -> bool:
-    """True when not all pods of the first stage run and something is in their way now, whatever was written down."""
+    """True when an obstacle keeps pods of the first stage from running now, whatever the status says."""
     job = view.snapshot.owned("Job", run.job)
     if job is None or run.attempt > 1:
         return False
@@ -52,7 +52,7 @@ def kept_from_starting(view: TrainingView, run: Run) -> bool:
 
 
 def supersede(view: TrainingView, run: Run) -> Plan:
-    """End a run to make room for the next one, which the next reconcile starts; it removes this one's Jobs, too."""
+    """End a run to make room for the next one. The next reconcile starts that one and removes the Jobs of this one."""
     job = view.snapshot.owned("Job", run.job)
     run = run if job is None else _executed(run, job)
     failure = Failure(reason="Superseded", message="stopped to make room for the next run")
@@ -97,8 +97,8 @@ def _stage_done(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observat
 
 def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen: Observation) -> Plan:
     held = attempts.suspended if seen.phase is Phase.SUSPENDED else attempts.resumed
-    unrecorded = run.not_before is not None  # we died when its Job was made: what goes with it may be missing
-    # While the pods start there is mostly nothing else to write, so they are counted when they run.
+    unrecorded = run.not_before is not None  # the operator crashed while it created the Job: the Service may be missing
+    # While pods start there is usually nothing else to write, so an execution is counted once they run.
     counted = run if seen.phase is Phase.PENDING else _executed(run, job)
     now = held(view, counted).model_copy(
         update={
@@ -109,7 +109,7 @@ def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen:
         }
     )
     if view.spec.suspend and spec.queue_name is not None:
-        # Whether its Job is suspended is the queue's to say, so this attempt ends; the next one waits for the user.
+        # The queue owns the Job's suspend field, so this attempt ends; the next one waits for the user.
         return attempts.announce(view, attempts.following(view, now))
     status, wait = view.draft(), None
     under_way(view, status, now, seen.message, word=seen.word)
@@ -123,23 +123,23 @@ def _under_way(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj, seen:
     create = (freeze.revision(view.snapshot.obj, run.number),) if lost else ()
     if unrecorded:
         create = (*create, *stage_children(view, run, spec))
-    plan = view.plan(status, create=(create,) if create else (), patch=_turns(view, run, spec, job))
+    plan = view.plan(status, create=(create,) if create else (), patch=_job_patches(view, run, spec, job))
     return plan.again(wait, seen.retry_after)
 
 
 def _executed(run: Run, job: Obj) -> Run:
-    """Count each time that the Job's pods were started."""
+    """The run, with each start of the Job's pods counted."""
     begun = job.get("status", {}).get("startTime")
     if begun is None or begun == run.executed_at:
         return run
     return run.model_copy(update={"executions": run.executions + 1, "executed_at": begun})
 
 
-def _told(view: TrainingView, run: Run, job: Obj, seen: Observation) -> Run:
-    """The run with what its pods told last."""
+def _with_last_report(view: TrainingView, run: Run, job: Obj, seen: Observation) -> Run:
+    """The run with the last progress that its pods reported."""
     run = _executed(run, job)
     if run.executed_at is None and (its_pods := pods_of(view, job)):
-        # Pods can end before the Job's controller writes down that it started them.
+        # Pods can end before the Job controller records that it started them.
         begun = min(pod["metadata"].get("creationTimestamp") or timestamp(view.now) for pod in its_pods)
         run = run.model_copy(update={"executions": run.executions + 1, "executed_at": begun})
     if not order.named(run.stage).reports_progress:
@@ -149,11 +149,11 @@ def _told(view: TrainingView, run: Run, job: Obj, seen: Observation) -> Run:
     return run.model_copy(update={"progress": reports.final(run, seen.told, timestamp(view.now))})
 
 
-def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[Obj, ...]:
-    """Changes of the Job: held or not, as the user or the queue says; as wide as an elastic gang should be."""
+def _job_patches(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[Obj, ...]:
+    """Patches that bring the Job's suspension, and the width of an elastic gang, in line with the spec."""
     change: Obj = {}
     suspended = bool(job["spec"].get("suspend"))
-    # Nobody joins a gang whose members of before are still saving their work, or about to be removed.
+    # New pods cannot join a gang whose previous members are still saving their work or about to be removed.
     free = not suspended or not blocking_resume(view, pods_of(view, job))
     if spec.queue_name is None and suspended is not view.spec.suspend and free:
         change["suspend"] = view.spec.suspend
@@ -166,5 +166,5 @@ def _turns(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> tuple[
 
 
 def _wait_or(otherwise: Plan, seen: Observation) -> Plan:
-    """Look again while the evidence may still arrive; otherwise go by what there is."""
+    """Wait while more evidence may still arrive; otherwise take this plan."""
     return otherwise if seen.retry_after is None else Plan(requeue_after=seen.retry_after)

@@ -1,7 +1,8 @@
-"""When an attempt is over: the next one, as long as the budget of the cause allows, or the end of the run.
+"""What follows a failed attempt: the next one, as long as the budget of the cause allows, or the end of the run.
 
-That it is over is written down before the next one's Job is made. Who made the Job first, and died then, might see the
-pods otherwise when he looks again, and end the run or blame another cause while the next gang runs already.
+The status records the failure before the next Job is created. If the operator created the Job first and crashed, it
+might judge the pods differently after its restart, and end the run or record another cause while the next gang is
+already running.
 """
 
 from datetime import timedelta
@@ -21,7 +22,7 @@ _AVOIDED = 64
 
 
 def after_failure(view: TrainingView, run: Run, failure: Failure) -> Plan:
-    """Have the gang start again, or end the run when the cause has spent its budget."""
+    """Restart the gang, or end the run when the budget of the cause is spent."""
     policy = view.spec.failure_policy
     cause = failure.cause or Cause.USER_ERROR
     failure = failure.model_copy(update={"attempt": run.attempt})
@@ -48,7 +49,7 @@ def after_failure(view: TrainingView, run: Run, failure: Failure) -> Plan:
 
 
 def following(view: TrainingView, run: Run, wait: float = 0.0) -> Run:
-    """The run with its next attempt, whose Job is not made before ``wait`` seconds have passed."""
+    """The run with its next attempt, whose Job is created no earlier than ``wait`` seconds from now."""
     attempt = run.attempt + 1
     return run.model_copy(
         update={
@@ -63,7 +64,7 @@ def following(view: TrainingView, run: Run, wait: float = 0.0) -> Run:
 
 
 def announce(view: TrainingView, run: Run, *, events: tuple[Event, ...] = ()) -> Plan:
-    """Write down an attempt that has no Job yet, and come back when its time has come."""
+    """Record an attempt that has no Job yet, and come back when its Job is due."""
     status = view.draft()
     if view.spec.suspend:
         run = suspended(view, run)
@@ -75,7 +76,7 @@ def announce(view: TrainingView, run: Run, *, events: tuple[Event, ...] = ()) ->
 
 
 def begin(view: TrainingView, run: Run, spec: TrainingSpec) -> Plan:
-    """Make the Job of an attempt that waits for it, when its time has come and nobody holds it."""
+    """Create the Job of a recorded attempt once it is due, unless the run is suspended."""
     if view.spec.suspend or _wait(view, run) > 0:
         return announce(view, run)
     status = view.draft()
@@ -87,13 +88,13 @@ def begin(view: TrainingView, run: Run, spec: TrainingSpec) -> Plan:
 
 
 def suspended(view: TrainingView, run: Run) -> Run:
-    """The run, held from now on."""
+    """The run, suspended from now on."""
     since = run.suspended_since or timestamp(view.now)
     return run.model_copy(update={"state": RunState.SUSPENDED, "suspended_since": since, "failure": None})
 
 
 def resumed(view: TrainingView, run: Run) -> Run:
-    """The run, not held any more; the time that it was is remembered."""
+    """The run, no longer suspended; the time of its suspension is added up."""
     if run.suspended_since is None:
         return run
     held = max((view.now - moment(run.suspended_since)).total_seconds(), 0.0)
@@ -101,7 +102,7 @@ def resumed(view: TrainingView, run: Run) -> Run:
 
 
 def deadline_left(view: TrainingView, run: Run) -> float | None:
-    """Seconds until the run has taken longer than it may; None without a deadline, or while it is suspended."""
+    """Seconds until the run exceeds its deadline; None without a deadline, or while it is suspended."""
     if view.spec.active_deadline is None or run.suspended_since is not None:
         return None
     taken = (view.now - moment(run.start_time)).total_seconds() - run.suspended_seconds
@@ -109,7 +110,7 @@ def deadline_left(view: TrainingView, run: Run) -> float | None:
 
 
 def past_deadline(view: TrainingView, run: Run) -> Plan:
-    """End a run that takes too long."""
+    """End a run that has exceeded its deadline."""
     failure = Failure(
         reason="DeadlineExceeded",
         message=f"the run took longer than spec.activeDeadline ({view.spec.active_deadline})",
@@ -120,12 +121,12 @@ def past_deadline(view: TrainingView, run: Run) -> Plan:
 
 
 def _wait(view: TrainingView, run: Run) -> float:
-    """Seconds until the attempt may begin."""
+    """Seconds until the attempt may start."""
     return max((moment(run.not_before) - view.now).total_seconds(), 0.0) if run.not_before else 0.0
 
 
 def _ran_long(view: TrainingView, run: Run) -> bool:
-    """True when the attempt ran longer than the longest pause: its failure is not one more of the same row."""
+    """True when the attempt ran longer than the longest backoff: its failure starts a new series."""
     if run.executed_at is None:
         return False
     ran = (view.now - moment(run.executed_at)).total_seconds()

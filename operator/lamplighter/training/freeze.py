@@ -1,7 +1,7 @@
-"""Freezing what a run was started with: its spec in a ControllerRevision, its source in an immutable ConfigMap.
+"""Freezes what a run starts with: its spec in a ControllerRevision, its source in an immutable ConfigMap.
 
-Attempt 2 runs the code of attempt 1, whatever was edited in between, and 'did the spec change?' is answered by
-comparing parsed specs: a newer operator with new defaults sees no change where the user made none.
+Attempt 2 runs the code of attempt 1, whatever was edited in between. Whether the spec changed is decided by comparing
+parsed specs, so that a newer operator with new defaults sees no change where the user made none.
 """
 
 from lamplighter.api.training import TrainingSpec
@@ -14,22 +14,22 @@ from lamplighter.training.view import TrainingView
 _STEERING = ("suspend", "on_change", "ttl_after_finished", "history_limit")
 _LIVE = ("failure_policy", "active_deadline", "checkpoint", "progress")
 _CONTROLS = (*_STEERING, *_LIVE)
-"""Fields that do not change what is trained; changing them starts no new run. The live ones count for the one that is
-under way: at once, or from its next attempt on where pods are told of them."""
+"""Fields that do not change what is trained, so changing them starts no new run. The live ones apply to the run under
+way: at once, or from its next attempt on if they are passed to the pods."""
 _DEFAULTS = {name: TrainingSpec.model_fields[name].get_default(call_default_factory=True) for name in _CONTROLS}
-"""Made once: every finished training is compared with what it was started with when the operator starts."""
+"""Computed once: when the operator starts, it compares every finished training with its frozen spec."""
 
 
 def essence(spec: TrainingSpec) -> TrainingSpec:
     """The part of the spec that a run depends on; the rest is reset to its defaults."""
     reset = dict(_DEFAULTS)
     if spec.elastic is not None:
-        reset["nodes"] = spec.elastic.max_nodes  # it may change while the gang runs
+        reset["nodes"] = spec.elastic.max_nodes  # the width may change while the gang runs
     return spec.model_copy(update=reset)
 
 
 def in_force(view: TrainingView, run: int) -> TrainingSpec:
-    """What counts for a run under way: what it was started with, and the live fields as they are now."""
+    """The spec that applies to a run under way: the frozen one with the live fields as they are now."""
     return live(view, frozen_spec(view.snapshot, run) or essence(view.spec))
 
 

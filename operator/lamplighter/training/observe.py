@@ -1,4 +1,4 @@
-"""What the Job and the pods of a stage say about how it goes."""
+"""Observes a stage: how it is going, as its Job, its pods and their Nodes show."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -26,18 +26,18 @@ from lamplighter.training.stages import order
 from lamplighter.training.view import TrainingView
 
 EVIDENCE_GRACE = 10.0
-"""Seconds to wait for the pod that explains a Job's end: Jobs and pods arrive on different watch streams."""
+"""Seconds to wait for the pod that explains how a Job ended: Jobs and pods arrive on different watch streams."""
 _STARTED = ("Running", "Succeeded", "Failed")
-"""A pod that failed has run; that the stage failed is the Job's to say."""
+"""A failed pod has run, too; whether the stage has failed is decided by its Job."""
 _INDEX = "batch.kubernetes.io/job-completion-index"
 _WHOLE_GANG = frozenset({Cause.USER_ERROR, Cause.OUT_OF_MEMORY, Cause.HANG, Cause.HARDWARE})
-"""Failures that an elastic gang does not outlive, whichever worker has them: they would come again."""
+"""Causes that restart a whole elastic gang, whichever worker fails: the failure would repeat."""
 
 SUSPENDED = "suspended: set spec.suspend to false to continue"
 
 
 class Phase(Enum):
-    """How far a stage is."""
+    """How far a stage has come."""
 
     PENDING = auto()
     RUNNING = auto()
@@ -48,12 +48,11 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """How a stage goes.
+    """How a stage is going.
 
     ``failure`` is the cause of FAILED, or the obstacle of PENDING. ``told`` is the data of the termination message
-    that the stage's program left. ``retry_after`` asks to look again: the evidence may still be on its way, or a Node
-    may come back.
-    ``word`` is for the STATE column where the phase alone says too little.
+    that the stage's program left. ``retry_after`` asks for another look: evidence may still be on its way, or a Node
+    may come back. ``word`` replaces the phase in the STATE column where it says more.
     """
 
     phase: Phase
@@ -65,7 +64,7 @@ class Observation:
 
 
 def observe(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> Observation:
-    """Judge one stage by its Job, its pods and their Nodes."""
+    """Judge a stage by its Job, its pods and their Nodes."""
     its_pods = [pod for pod in pods_of(view, job) if not is_leftover(job, pod)]
     present = _present(run, spec, its_pods)
     if done := condition(job, "Complete") or condition(job, "SuccessCriteriaMet"):
@@ -82,22 +81,22 @@ def observe(view: TrainingView, run: Run, spec: TrainingSpec, job: Obj) -> Obser
         return Observation(Phase.FAILED, found.failure.message, found.failure, _last_words(run, its_pods, found))
     seen = _active(view, run, spec, job, present)
     doubts = [diagnosis.node_doubt(view, pod) for pod in present]
-    # An echo without the Job's word for it: that is on its way, or the root is.
+    # An echo, while the Job has not failed: news of its failure, or of the pod that caused it, is on the way.
     echo = None if found is None else 1.0
     return replace(seen, retry_after=soonest(seen.retry_after, echo, *doubts))
 
 
 def failure_of(job: Obj) -> Obj | None:
-    """The condition that says that a Job failed; its pods may still be ending."""
+    """The condition that says that a Job failed; its pods may still be terminating."""
     return condition(job, "FailureTarget") or condition(job, "Failed")
 
 
 def unexplained(view: TrainingView, run: Run, job: Obj) -> bool:
-    """True when the Job failed and none of its pods tells why."""
+    """True when the Job failed and none of its pods explains why."""
     failed = failure_of(job)
     if failed is None:
         return False
-    spec = freeze.in_force(view, run.number)  # read only now: most looks are at Jobs that have not failed
+    spec = freeze.in_force(view, run.number)  # read only now: most Jobs that are observed have not failed
     its_pods = [pod for pod in pods_of(view, job) if not is_leftover(job, pod)]
     found = _found(view, run, spec, failed, _present(run, spec, its_pods))
     return found is None or found.echo
@@ -112,7 +111,7 @@ def _present(run: Run, spec: TrainingSpec, its_pods: list[Obj]) -> list[Obj]:
 
 
 def _found(view: TrainingView, run: Run, spec: TrainingSpec, failed: Obj | None, present: list[Obj]) -> Evidence | None:
-    """The failure that the others follow from."""
+    """The failure that caused the others."""
     whole = failed is not None or not _elastic(run, spec)
     return diagnosis.first(
         [
@@ -152,7 +151,7 @@ def _failed(
 ) -> Observation:
     patience = _patience(failed, view.now)
     if found is None or found.echo:
-        told = pod_events.testify(view, spec, job, failed, found)
+        told = pod_events.explain(view, spec, job, failed, found)
         if told is not None:
             return Observation(Phase.FAILED, told.message, told)
     if found is None:
@@ -163,7 +162,7 @@ def _failed(
             cause=Cause.INFRASTRUCTURE,
         )
         return Observation(Phase.FAILED, cause.message, cause, retry_after=patience)
-    # Who saw another rank go is often reported before the one that went.
+    # A rank that lost its peer is often reported before the peer that failed.
     waits = not all(pods.over(pod) for pod in its_pods)
     return Observation(
         Phase.FAILED,
@@ -221,7 +220,7 @@ def _not_started(view: TrainingView, hindrance: Failure | None, running: int, wa
 
 
 def _start_time_left(view: TrainingView, run: Run, job: Obj) -> float | None:
-    """Seconds until the attempt must run; None when it may wait for ever, is not started at all, or ran already."""
+    """Seconds until the start timeout; None without one, before the Job was started, or once the attempt ran."""
     begun, limit = job.get("status", {}).get("startTime"), view.spec.failure_policy.start_timeout
     if limit is None or begun is None or begun == run.executed_at:
         return None
@@ -229,14 +228,14 @@ def _start_time_left(view: TrainingView, run: Run, job: Obj) -> float | None:
 
 
 def _refused(job: Obj) -> bool:
-    """True when the Job controller has started the Job and got no pod: it writes down both at once."""
+    """True when the Job controller started the Job but created no pod: it records both at once."""
     status = job.get("status", {})
     counts = ("active", "succeeded", "failed", "terminating")
     return "startTime" in status and not any(status.get(count) for count in counts)
 
 
 def _newest(its_pods: Iterable[Obj]) -> list[Obj]:
-    """The newest pod of each index: the Job of an elastic gang replaces the others."""
+    """The newest pod of each index: the Job of an elastic gang has replaced the older ones."""
     newest: dict[str, Obj] = {}
     for pod in its_pods:
         known = newest.get(_index(pod))
@@ -260,7 +259,7 @@ def _index(pod: Obj) -> str:
 
 
 def _last_words(run: Run, its_pods: list[Obj], found: Evidence) -> Obj:
-    """What the program of the pod that is to blame said last."""
+    """The data of the termination message of the pod that caused the failure."""
     worker = order.named(run.stage).container
     for pod in its_pods:
         if pod["metadata"]["name"] != found.failure.pod:
@@ -273,7 +272,7 @@ def _last_words(run: Run, its_pods: list[Obj], found: Evidence) -> Obj:
 
 
 def _patience(entry: Obj, now: datetime) -> float | None:
-    """Seconds until missing evidence is looked for again; None when it is too late to come. Clocks may differ."""
+    """Seconds until the next look for missing evidence; None when none will come any more. Clocks may differ."""
     age = abs((now - moment(entry["lastTransitionTime"])).total_seconds())
     return 1.0 if age < EVIDENCE_GRACE else None
 

@@ -1,4 +1,4 @@
-"""The plan of a ModelTraining: one page that says what happens when. Pure."""
+"""The plan of a ModelTraining, on one page: what happens when. Pure."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +19,7 @@ from lamplighter.training.view import TrainingOptions, TrainingView
 
 DEFAULTS = TrainingOptions()
 SOURCE_POLL = 10.0
-"""Seconds between looks at a source that was missing or wrong: users' ConfigMaps are read, not watched."""
+"""Seconds between reads of a source that was missing or wrong: users' ConfigMaps are not watched."""
 
 
 def view_of(snapshot: Snapshot, now: datetime, options: TrainingOptions = DEFAULTS) -> TrainingView:
@@ -74,14 +74,14 @@ def blocked(view: TrainingView, error: TerminalError, look_again: float) -> Plan
 
 
 def _gives_way(view: TrainingView, run: Run) -> bool:
-    """True when the run is to make room for the next one: asked to, or it cannot start, so that nothing is lost."""
+    """True when the run makes room for the next one: the user asks for it, or the run cannot start anyway."""
     if view.spec.on_change is OnChange.RESTART and _changed(view):
         return True
-    return _wants_run(view) and kept_from_starting(view, run)  # seldom wanted, and the other reads every pod
+    return _wants_run(view) and kept_from_starting(view, run)  # the cheap question first: the other reads every pod
 
 
 def _wants_run(view: TrainingView) -> bool:
-    """True for the first run, after a stop for a changed spec, for a changed spec, for a new retrain annotation."""
+    """True for the first run, for a changed spec (also after it stopped a run), and for a new retrain annotation."""
     run = view.status.run
     if run is None or run.state is RunState.SUPERSEDED:
         return True
@@ -92,7 +92,7 @@ def _wants_run(view: TrainingView) -> bool:
 
 
 def _changed(view: TrainingView) -> bool:
-    """True when the spec differs from what the current run was started with. A lost revision counts as unchanged."""
+    """True when the spec differs from the one that the current run froze. A lost revision counts as unchanged."""
     run = view.status.run
     frozen = freeze.frozen_spec(view.snapshot, run.number) if run else None
     return frozen is not None and frozen != freeze.essence(view.spec)

@@ -1,4 +1,4 @@
-"""What ranks report, as the status shows it."""
+"""The progress that ranks report, as the status shows it."""
 
 import math
 import re
@@ -11,17 +11,17 @@ from lamplighter.core.objects import RFC3339, Obj, moment, timestamp
 from lamplighter.training.view import TrainingView
 
 WRITE_EVERY = 10.0
-"""Seconds between two status writes that tell of nothing but progress."""
+"""Seconds between two status writes that change nothing but progress."""
 _WORDS = frozenset({"nan", "inf", "-inf"})
 
 
 def heard(view: TrainingView, run: Run) -> Progress | None:
-    """The newest progress of the run's current attempt: the last report, or what the status says already."""
+    """The newest progress of the current attempt: from the last report, or what the status already shows."""
     report = view.snapshot.report
     current = (run.number, run.stage, run.attempt)
     if report is None or (report.get("run"), report.get("stage"), report.get("attempt")) != current:
         return run.progress
-    told = told_by(report)
+    told = shown(report)
     written = run.progress
     if written is not None and told == written.model_copy(update={"time": None}):
         return written
@@ -29,26 +29,26 @@ def heard(view: TrainingView, run: Run) -> Progress | None:
 
 
 def wait(view: TrainingView, run: Run) -> float:
-    """Seconds until progress alone is worth another write."""
+    """Seconds until new progress alone justifies another status write."""
     if run.progress is None or run.progress.time is None:
         return 0.0
     return WRITE_EVERY - max((view.now - moment(run.progress.time)).total_seconds(), 0.0)
 
 
 def final(run: Run, said: Obj, when: str) -> Progress | None:
-    """The progress with which an attempt ended, from the termination message; what was known when that tells none."""
+    """The progress at the end of an attempt: from its termination message, otherwise the last that is known."""
     if not any(key in said for key in ("step", "metrics")):
         return run.progress
     known = {} if run.progress is None else run.progress.model_dump(by_alias=True, exclude_none=True)
-    told = told_by(said).model_dump(by_alias=True, exclude_none=True)
+    told = shown(said).model_dump(by_alias=True, exclude_none=True)
     metrics = {**known.get("metrics", {}), **told.pop("metrics", {})}
     merged = {**known, **told, "metrics": dict(list(metrics.items())[-MAX_METRICS:]), "time": when}
     merged.pop("eta", None)
     return Progress.model_validate(merged)
 
 
-def told_by(report: Obj) -> Progress:
-    """A report as users read it. Pods are not trusted: what has a wrong type is left out."""
+def shown(report: Obj) -> Progress:
+    """A report as users read it. Pods are not trusted: fields of a wrong type are left out."""
     step, total = _whole(report.get("step")), _whole(report.get("total"))
     metrics = report.get("metrics")
     pairs = metrics.items() if isinstance(metrics, dict) else ()
@@ -98,7 +98,7 @@ def _metrics(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, str]]:
 
 
 def _float(value: Any) -> float | None:
-    """A number as far as a float can hold it: JSON knows no largest integer."""
+    """The number as a float; infinity where it is too large for one, since JSON sets no limit."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -108,7 +108,7 @@ def _float(value: Any) -> float | None:
 
 
 def _time(value: Any) -> str | None:
-    """A moment that the API server and we can read: RFC 3339."""
+    """A moment in RFC 3339, which both the API server and the operator can read."""
     if not isinstance(value, str) or not re.fullmatch(RFC3339, value):
         return None
     try:

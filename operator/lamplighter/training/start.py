@@ -1,4 +1,4 @@
-"""Starting a run: freeze what it depends on, then create the first stage's Job and what its pods need."""
+"""Starts a run: freezes what it depends on, then creates the first stage's Job and what its pods need."""
 
 from lamplighter.api.training import Run, RunState, TrainingSpec
 from lamplighter.core.naming import RETRAIN, run_number
@@ -13,9 +13,10 @@ from lamplighter.training.view import TrainingView
 
 
 def start(view: TrainingView) -> Plan:
-    """Begin the next run.
+    """Start the next run.
 
-    The revision goes first: should we die between it and the Job, the run still begins with the spec that was frozen.
+    The revision is created first: if the operator crashes before it creates the Job, the run still gets the frozen
+    spec.
 
     Raises:
         TerminalError: the source or the output volume cannot be used.
@@ -56,13 +57,13 @@ def unrecorded_jobs(snapshot: Snapshot, last_run: int) -> list[str]:
 
 
 def begun(view: TrainingView) -> bool:
-    """True when a start was cut short after its Job was created: that run is under way, whatever is wanted by now."""
+    """True when an interrupted start created its Job: that run is under way, whatever the spec says now."""
     jobs = unrecorded_jobs(view.snapshot, last_run(view))
     return any(view.snapshot.owned("Job", job) is not None for job in jobs)
 
 
 def last_run(view: TrainingView) -> int:
-    """The newest run that the status tells of; 0 before the first."""
+    """The newest run in the status; 0 before the first."""
     return view.status.run.number if view.status.run else 0
 
 
@@ -83,10 +84,10 @@ def _first_job(snapshot: Snapshot, number: int, spec: TrainingSpec) -> str:
 
 
 def _number(view: TrainingView) -> tuple[int, TrainingSpec | None]:
-    """The next run's number, and its spec if it is frozen already.
+    """The next run's number, and its spec if it is already frozen.
 
-    A start that was cut short is continued with what it froze. If it got no Job and the spec is another one by now
-    (the first may have been refused), it is passed over.
+    An interrupted start continues with the spec that it froze. If it created no Job and the spec has changed since
+    then (the API server may have rejected the first), its number is skipped.
     """
     snapshot, last = view.snapshot, last_run(view)
     frozen = _frozen(snapshot, last)
@@ -100,7 +101,7 @@ def _number(view: TrainingView) -> tuple[int, TrainingSpec | None]:
 
 
 def stage_children(view: TrainingView, run: Run, spec: TrainingSpec) -> list[Obj]:
-    """The Job of the run's current stage and attempt, and its Service, as far as they do not exist."""
+    """The Job of the run's current stage and attempt and its Service, unless they already exist."""
     snapshot, stage = view.snapshot, order.named(run.stage)
     own = StageRun(
         owner=snapshot.obj,
@@ -117,6 +118,6 @@ def stage_children(view: TrainingView, run: Run, spec: TrainingSpec) -> list[Obj
         avoided=tuple(run.avoided_nodes),
         progress_url=view.options.progress_url,
     )
-    # A queue takes Jobs that are suspended, and starts them.
+    # A queue takes over suspended Jobs and starts them.
     wanted = [order.job(own, suspend=view.spec.suspend or spec.queue_name is not None), order.service(own)]
     return [obj for obj in wanted if obj is not None and snapshot.owned(obj["kind"], obj["metadata"]["name"]) is None]

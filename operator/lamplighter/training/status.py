@@ -1,4 +1,4 @@
-"""Writing down how a run stands: state, conditions, history, and the events of the transitions."""
+"""Records how a run stands: state, conditions, history, and the Events of transitions."""
 
 from lamplighter.api.failures import Failure
 from lamplighter.api.training import Run, RunRecord, RunState, TrainingStatus
@@ -9,13 +9,13 @@ from lamplighter.training.stages import order
 from lamplighter.training.view import TrainingView
 
 _STALLING = frozenset({"ImagePullFailed", "ContainerConfigError", "PodsRefused"})
-"""Obstacles that do not go away by waiting."""
+"""Obstacles that only the user can remove."""
 
 
 def under_way(view: TrainingView, status: TrainingStatus, run: Run, message: str, *, word: str | None = None) -> None:
-    """Put a run that is not over into the status. Its ``failure``, if any, is the obstacle it waits for.
+    """Record a run that has not ended. Its ``failure``, if any, is the obstacle that it waits for.
 
-    ``word`` says more than the run's state, where something can: Queued, Restarting, Resuming.
+    ``word`` replaces the run's state where it says more: Queued, Restarting, Resuming.
     """
     obstacle = run.failure.reason if run.failure else None
     status.run = run
@@ -31,7 +31,7 @@ def under_way(view: TrainingView, status: TrainingStatus, run: Run, message: str
 
 
 def ended(view: TrainingView, run: Run, state: RunState, *, failure: Failure | None = None) -> Plan:
-    """End a run for good and remember it. Only one that went through all its stages publishes its model."""
+    """End a run for good and add it to the history. Its model is published only if all its stages succeeded."""
     status = view.draft()
     artifact = run.artifact if state is RunState.SUCCEEDED else None
     status.run = run.model_copy(
@@ -47,7 +47,7 @@ def ended(view: TrainingView, run: Run, state: RunState, *, failure: Failure | N
         run=run.number,
         state=state,
         artifact=artifact,
-        # A hundred records with their logs would not fit into an object.
+        # An object has no room for a hundred records with their logs.
         failure=failure and failure.model_copy(update={"log": []}),
         start_time=run.start_time,
         completion_time=status.run.completion_time,
@@ -66,7 +66,7 @@ def ended(view: TrainingView, run: Run, state: RunState, *, failure: Failure | N
 
 
 def conclude(view: TrainingView, status: TrainingStatus, run: Run) -> None:
-    """Tell of a run that is over and is not followed by another."""
+    """Summarize a run that has ended and that no other run follows."""
     succeeded, superseded = run.state is RunState.SUCCEEDED, run.state is RunState.SUPERSEDED
     status.state = run.state.value
     view.summarize(
@@ -80,7 +80,7 @@ def conclude(view: TrainingView, status: TrainingStatus, run: Run) -> None:
 
 
 def blocked(view: TrainingView, error: TerminalError, look_again: float) -> Plan:
-    """No run can be started until the user changes something."""
+    """No run can start until the user changes something."""
     status = view.draft()
     status.state = error.reason
     view.summarize(

@@ -1,6 +1,6 @@
-"""What is stopped and removed, and when: attempts that are over, runs that ended, revisions nobody remembers.
+"""Stops and removes what is no longer needed: past attempts, ended runs, revisions that the history has dropped.
 
-Volumes stay. Only what the status that was read has left behind is touched.
+Volumes stay. Only what the status, as it was read, already counts as past is touched.
 """
 
 from dataclasses import replace
@@ -21,20 +21,20 @@ _EVIDENCE = ("Job", "Service", "ConfigMap")
 _OVER = ("Complete", "SuccessCriteriaMet", "Failed", "FailureTarget")
 _DELETED = "deletionTimestamp"
 _ENDS_WITHIN = 60.0
-"""Seconds from a container's failure to its pod's: sidecars that go then take their grace, others would stay."""
+"""Seconds from a container's failure to its pod's: sidecars may take their grace period, other containers stay."""
 _FORCE_AFTER = 10.0
-"""Seconds after the end of a pod's grace period until it is removed by force from a Node that does not answer."""
+"""Seconds after a pod's grace period until it is force-deleted from a Node that is not responding."""
 
 
 def tidy(view: TrainingView, plan: Plan) -> Plan:
-    """Add the stops and deletes that are due, and come back for the next one."""
+    """Add the stops and deletions that are due, and come back for the next one."""
     snapshot = view.snapshot
     existing = [obj for kind in _EVIDENCE for obj in snapshot.all_owned(kind) if not obj["metadata"].get(_DELETED)]
     left = [(ref(obj), _seconds_left(view, obj)) for obj in existing]
     left += [
         (_lost(pod), after) for pod in snapshot.all_owned("Pod") if (after := _remove_after(view, pod)) is not None
     ]
-    # Who suspended a Job may start it again, so one that is left behind goes.
+    # Whoever suspended a Job may start it again, so a suspended one that is left behind is deleted.
     behind = [obj for obj in existing if obj["kind"] == "Job" and _left_behind(view, obj)]
     left += [(ref(job), 0.0) for job in behind if job["spec"].get("suspend")]
     left += [(ref(obj), 0.0) for obj in snapshot.all_owned("ControllerRevision") if _forgotten(view, obj)]
@@ -47,7 +47,7 @@ def tidy(view: TrainingView, plan: Plan) -> Plan:
 
 
 def _seconds_left(view: TrainingView, obj: Obj) -> float | None:
-    """Until an object may go; None while its run is under way. What a stopped run left goes at once."""
+    """Seconds until an object is deleted; None while its run is under way. What a superseded run left goes at once."""
     number, run = run_number(obj), view.status.run
     if number is None or run is None or number > run.number or (number == run.number and not run.state.final):
         return None
@@ -59,7 +59,7 @@ def _seconds_left(view: TrainingView, obj: Obj) -> float | None:
 
 
 def _left_behind(view: TrainingView, job: Obj) -> bool:
-    """True when the status is past this Job, and the Job is not over by itself."""
+    """True when the status has moved past this Job while the Job has not ended."""
     number, run = run_number(job), view.status.run
     if number is None or run is None or any(condition(job, kind) for kind in _OVER):
         return False
@@ -70,7 +70,7 @@ def _left_behind(view: TrainingView, job: Obj) -> bool:
 
 
 def _stop_after(view: TrainingView, job: Obj) -> float | None:
-    """Seconds until the Job is stopped; None when it ends by itself, which keeps the pod that failed, and its log."""
+    """Seconds until the Job is stopped; None when it ends by itself, which keeps the failed pod and its log."""
     if job["spec"].get("activeDeadlineSeconds"):
         return None
     its_pods = [pod for pod in pods_of(view, job) if lost_for_good(view, pod) is None]
@@ -82,17 +82,17 @@ def _stop_after(view: TrainingView, job: Obj) -> float | None:
 
 
 def _stop(job: Obj) -> Obj:
-    """Ends the Job for good, and keeps the pods that failed: neither a queue nor anybody else starts it again."""
+    """Ends the Job for good, so that no queue restarts it, and keeps the pods that failed."""
     return partial(job, spec={"activeDeadlineSeconds": 1})
 
 
 def _lost(pod: Obj) -> Ref:
-    """A pod on a lost Node: deleted like any other first, and by force when nobody has ended it."""
+    """A pod on a lost Node: deleted normally at first, and by force if it is still there."""
     return replace(ref(pod), force=pod["metadata"].get(_DELETED) is not None)
 
 
 def _remove_after(view: TrainingView, pod: Obj) -> float | None:
-    """Seconds until a pod is removed; None unless its Node is lost and the pod is to go."""
+    """Seconds until a pod is deleted; None unless its Node is lost and the pod must go."""
     if pods.over(pod) or lost_for_good(view, pod) is None:
         return None
     run = view.status.run
@@ -100,7 +100,7 @@ def _remove_after(view: TrainingView, pod: Obj) -> float | None:
     if deleted is not None:
         due = moment(deleted) + timedelta(seconds=_FORCE_AFTER)
         return max((due - view.now).total_seconds(), 0.0)
-    # The Job of an elastic gang replaces a worker when the lost one is removed, which nobody else does for minutes.
+    # The Job of an elastic gang replaces a lost worker once it is deleted, which Kubernetes does only after minutes.
     under_way = run is not None and not run.state.final and run_number(pod) == run.number
     frozen = freeze.frozen_spec(view.snapshot, run.number) if run is not None and under_way else None
     return 0.0 if frozen is not None and frozen.elastic is not None else None

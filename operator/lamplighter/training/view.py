@@ -1,4 +1,4 @@
-"""One look at a training, and what the operator's settings say about trainings."""
+"""A training as it was read, and the operator's settings for trainings."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from lamplighter.core.view import View
 class TrainingOptions:
     """Settings that a plan depends on.
 
-    ``progress_url``: where pods report to; empty: they do not. ``node_grace``: seconds that a Node may be NotReady
-    before its pods count as lost. ``bad_node_conditions``: types of Node conditions that mean broken hardware when
-    they are True.
+    ``progress_url``: where pods send reports; empty: they send none. ``node_grace``: seconds that a Node may be
+    NotReady before its pods count as lost. ``bad_node_conditions``: types of Node conditions that mean broken hardware
+    when they are True.
     """
 
     progress_url: str = ""

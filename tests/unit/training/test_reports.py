@@ -36,7 +36,7 @@ def progress(scene: Scene) -> dict[str, Any]:
 
 def told(**report: Any) -> dict[str, Any]:
     """What becomes of these fields of a report."""
-    return reports.told_by(report).model_dump(by_alias=True, exclude_none=True, exclude={"metrics"})
+    return reports.shown(report).model_dump(by_alias=True, exclude_none=True, exclude={"metrics"})
 
 
 def test_a_report_is_shown_as_people_read_it() -> None:
@@ -169,7 +169,7 @@ def test_durations_are_told_with_their_two_largest_parts(seconds: float, text: s
 )
 def test_what_has_a_wrong_type_is_left_out(wrong: dict[str, Any]) -> None:
     assert told(**wrong) == {}
-    assert reports.told_by(wrong).metrics == {}
+    assert reports.shown(wrong).metrics == {}
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_without_a_sound_pace_there_is_no_time_left(seconds_per_step: Any) -> No
 
 
 def test_no_more_metrics_are_shown_than_the_api_takes() -> None:
-    assert len(reports.told_by({"metrics": {f"m{number}": number for number in range(100)}}).metrics) == 32
+    assert len(reports.shown({"metrics": {f"m{number}": number for number in range(100)}}).metrics) == 32
 
 
 @settings(max_examples=40)

@@ -1,1 +1,1 @@
-"""Why pods end, and how often a run may start again. Pure."""
+"""Why pods fail, and how often an attempt may be repeated. Pure."""

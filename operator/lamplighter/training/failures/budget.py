@@ -1,4 +1,4 @@
-"""How often an attempt may fail, by cause, and how long to wait before the next."""
+"""How often attempts may fail, by cause, and how long to wait before the next one."""
 
 from lamplighter.api.common import seconds
 from lamplighter.api.failures import Cause, Failure, FailurePolicy
@@ -10,9 +10,9 @@ _FIELD = {
     Cause.INFRASTRUCTURE: "maxInfrastructureRestarts",
     Cause.HARDWARE: "maxInfrastructureRestarts",
 }
-"""The field of spec.failurePolicy that limits a cause. Preemption has no limit; any other cause is final."""
+"""The field of spec.failurePolicy that limits a cause. Preemption has no limit; causes that are not here are final."""
 _LONGEST = 365 * 86400.0
-"""Seconds of the longest pause, whatever spec.failurePolicy.backoff says: a moment must still have a date."""
+"""Seconds of the longest pause, whatever spec.failurePolicy.backoff says, so that its end is a valid date."""
 _ADVICE = {
     Cause.USER_ERROR: "Correct the script or its arguments; changing the spec starts the next run",
     Cause.OUT_OF_MEMORY: "Changing the spec starts the next run",
@@ -31,7 +31,7 @@ def spends(cause: Cause) -> bool:
 
 
 def allowed(policy: FailurePolicy, cause: Cause) -> int | None:
-    """Restarts that this cause may take in one run; None: any number."""
+    """Restarts that this cause allows in one run; None: any number."""
     limits = {
         "maxRestarts": policy.max_restarts,
         "maxHangRestarts": policy.max_hang_restarts,
@@ -41,7 +41,7 @@ def allowed(policy: FailurePolicy, cause: Cause) -> int | None:
 
 
 def pause(policy: FailurePolicy, in_a_row: int) -> float:
-    """Seconds before the restart after so many failures in a row."""
+    """Seconds before the restart after ``in_a_row`` failures."""
     if in_a_row <= 1:
         return 0.0
     return min(seconds(policy.backoff.initial) * 2.0 ** min(in_a_row - 2, 40), seconds(policy.backoff.max), _LONGEST)

@@ -1,6 +1,6 @@
-"""Why an attempt fails: what its pods and their Nodes say, told apart by cause.
+"""Why an attempt fails: finds the cause in the states of its pods and their Nodes.
 
-The first failure that is nobody's echo counts: when one rank goes, the others lose their peer, and the Job controller
+The first failure that is no echo counts: when one rank fails, the others lose their peer, and the Job controller
 deletes them.
 """
 
@@ -35,14 +35,14 @@ _DISRUPTIONS = {
     "TerminationByKubelet": (Cause.INFRASTRUCTURE, "Evicted", "was terminated by the kubelet"),
 }
 _SHUTDOWN = frozenset({"Terminated", "NodeShutdown", "Shutdown"})
-"""Reasons of a pod that its Node ended because it shuts down: spot machines do."""
+"""Reasons of a pod that its Node terminated while shutting down, as spot machines do."""
 _OWN_USE = ("exceeds the total limit of containers", "exceeds the limit", "exceeded its local ephemeral storage limit")
-"""How the kubelet says that a pod itself used more disk than it may."""
+"""How the kubelet says that the pod itself exceeded its disk limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A failure; ``at`` orders them; an ``echo`` follows from the failure of another pod."""
+    """A failure and its time ``at``. An ``echo`` is a consequence of another pod's failure."""
 
     failure: Failure
     at: str
@@ -50,12 +50,12 @@ class Evidence:
 
 
 def first(found: list[Evidence]) -> Evidence | None:
-    """The failure that the others follow from."""
+    """The failure that caused the others."""
     return min(found, key=lambda evidence: (evidence.echo, evidence.at), default=None)
 
 
 def examine(view: TrainingView, pod: Obj) -> Evidence | None:
-    """What went wrong with a pod; None when it waits, runs or succeeded."""
+    """What went wrong with a pod; None when it is waiting or running, or has succeeded."""
     if pod.get("status", {}).get("phase") == "Succeeded":
         return None
     return (
@@ -69,20 +69,20 @@ def examine(view: TrainingView, pod: Obj) -> Evidence | None:
 
 
 def unknown_nodes(view: TrainingView) -> list[str]:
-    """Nodes that pods are bound to and the watch does not know: gone, or only new."""
+    """Nodes that pods are bound to and that the watch does not know: they are gone, or new."""
     known, pods_alive = view.snapshot.nodes, (pod for pod in view.snapshot.all_owned("Pod") if not pods.over(pod))
     names = {_node(pod) for pod in pods_alive if _node(pod)}
     return [] if known is None else sorted(names - known.keys())
 
 
 def with_nodes_that_were_read(snapshot: Snapshot) -> Snapshot:
-    """The snapshot, knowing the Nodes that were asked for, too."""
+    """The snapshot, with the Nodes that were read for it."""
     read = {name: obj for (kind, name), obj in snapshot.related.items() if kind == "Node"}
     return replace(snapshot, nodes={**snapshot.nodes, **read}) if read and snapshot.nodes is not None else snapshot
 
 
 def node_doubt(view: TrainingView, pod: Obj) -> float | None:
-    """Seconds until a Node that does not answer now counts as lost; None when there is no doubt."""
+    """Seconds until a Node that is not responding counts as lost; None when it responds or is already lost."""
     state = nodes.state(view.snapshot.nodes, pod)
     if state is None or pods.over(pod):
         return None
@@ -91,7 +91,7 @@ def node_doubt(view: TrainingView, pod: Obj) -> float | None:
 
 
 def lost_for_good(view: TrainingView, pod: Obj) -> nodes.Silence | None:
-    """The silence of a Node that is gone or has not answered for the grace: nobody will ever end the pod."""
+    """The silence of a Node that is gone, or has not responded for the grace period: the pod will never end."""
     state = nodes.state(view.snapshot.nodes, pod)
     return state if state is not None and state.since and state.age(view.now) >= view.options.node_grace else None
 
@@ -123,13 +123,13 @@ def _ended(pod: Obj) -> Evidence | None:
     if cause is None and (found.exit_code in pods.KILLED or found.exit_code is None):
         cause, reason = Cause.INFRASTRUCTURE, "Killed" if found.exit_code in pods.KILLED else reason
     elif cause is None and pod["metadata"].get("deletionTimestamp") is not None:
-        # Plain torchrun ends with an error when it is told to stop.
+        # Plain torchrun exits with an error when it is terminated.
         cause, echo = Cause.INFRASTRUCTURE, True
     unseen = found.reason == pods.UNSEEN
     if (echo or unseen) and pod["metadata"].get("deletionTimestamp") is not None:
         return None  # it ended because it was deleted
     update = {"cause": cause or Cause.USER_ERROR, "reason": reason}
-    # When it was gone nobody knows: the others rather failed for want of it than before it.
+    # It is unknown when it was gone; the others more likely failed because of it than before it.
     return Evidence(found.model_copy(update=update), "" if unseen else pods.ended_at(pod), echo)
 
 

@@ -1,7 +1,7 @@
-"""What Kubernetes' Events tell of pods that went away while no operator lived: then no pod is left that tells. Pure.
+"""Why pods went away while no operator was running, as Kubernetes' Events say: the pods themselves are gone. Pure.
 
-Whoever takes a pod away for a reason of the cluster's says so in an Event, which stays for an hour. Only a drain does
-not; but it closes the Node first, and the kubelet says where it stopped the pod's containers.
+A component that removes a pod on behalf of the cluster says so in an Event, which stays for an hour. Only a drain does
+not, but it cordons the Node first, and the kubelet's Events say on which Node it stopped the pod's containers.
 """
 
 from lamplighter.api.failures import Cause, Failure
@@ -24,19 +24,19 @@ _TOLD = {
     "Disrupted": ("Evicted", "was deleted because its Node is removed"),  # Karpenter
 }
 _DESCHEDULED = ("Evicted", "was evicted by the descheduler")
-"""For an action of that name; the reason is its strategy's."""
+"""For the action Descheduled; the reason of such an Event is the name of a strategy."""
 _NOTHING_DONE = ("Cancelling", "(in kube-scheduler memory)")
-"""Words of Events that tell of what did not happen: the taint manager's when it changes its mind, the scheduler's."""
+"""Words in Events about evictions that did not happen: by the taint manager that cancels one, by the scheduler."""
 _STOPPED = "Killing"
 _MARGIN = 60.0
 """Seconds by which Events about the end of a pod may be older than its grace period allows, or newer than its Job's."""
 _GRACE = 30
 
 
-def testify(view: TrainingView, spec: TrainingSpec, job: Obj, failed: Obj, echo: Evidence | None) -> Failure | None:
-    """Who took a pod of a failed Job away, as far as the Events tell.
+def explain(view: TrainingView, spec: TrainingSpec, job: Obj, failed: Obj, echo: Evidence | None) -> Failure | None:
+    """Why a pod of a failed Job was removed, if the Events say so.
 
-    ``failed``: the Job's condition. ``echo``: the pod that ended first of those that are left, because another one did.
+    ``failed``: the Job's condition. ``echo``: the first failure among the remaining pods, a consequence of the removal.
     """
     read = view.snapshot.related.get((POD_EVENTS, job["metadata"]["name"]))
     if read is None:
@@ -53,7 +53,7 @@ def testify(view: TrainingView, spec: TrainingSpec, job: Obj, failed: Obj, echo:
         told = _DESCHEDULED if event.get("action") == "Descheduled" else _TOLD.get(event.get("reason") or "")
         if told is not None and not any(words in note for words in _NOTHING_DONE):
             return _failure(event, told[0], f"{told[1]}. {note}")
-    # What is stopped after the first pod ended is stopped because of that.
+    # Pods that are stopped after the first one ended are stopped because of that.
     if echo is not None and echo.at not in ("", pods.NEVER):
         end = moment(echo.at).timestamp() - 1
     for event in events:
@@ -63,13 +63,13 @@ def testify(view: TrainingView, spec: TrainingSpec, job: Obj, failed: Obj, echo:
 
 
 def _at(event: Obj) -> float:
-    """When it was said: seconds since the epoch; 0 when it does not tell."""
+    """The time of an Event in seconds since the epoch; 0 when it has none."""
     told = event.get("eventTime") or event.get("deprecatedLastTimestamp") or event["metadata"].get("creationTimestamp")
     return moment(told).timestamp() if told else 0.0
 
 
 def _node(event: Obj) -> str | None:
-    """The Node of the kubelet that tells; None when somebody else does."""
+    """The Node whose kubelet sent the Event; None when another component did."""
     source = event.get("deprecatedSource") or {}
     return source.get("host") if source.get("component") == "kubelet" else None
 

@@ -1,1 +1,1 @@
-"""The stages of a run and the pods of each. Pure."""
+"""The stages of a run, their order, and the pods of each. Pure."""

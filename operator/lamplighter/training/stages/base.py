@@ -58,7 +58,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """An attempt of a stage of a run, of the training ``owner``, with the run's frozen spec."""
+    """One attempt of a stage in a run of the training ``owner``, with the run's frozen spec."""
 
     owner: Obj
     spec: TrainingSpec
@@ -96,7 +96,7 @@ class StageRun:
             spec["containers"] = [
                 entry
                 for entry in spec["containers"]
-                if not isinstance(entry, dict)  # the API server says what is wrong with it
+                if not isinstance(entry, dict)  # the API server reports what is wrong with it
                 or entry.get("name") == container
                 or not (alone or entry.get("name") in others)
             ]
@@ -105,7 +105,7 @@ class StageRun:
         return self.spec.template.model_copy(update={"spec": spec})
 
     def environment(self) -> list[Obj]:
-        """What every stage's program learns about where it is."""
+        """Variables that tell the program of every stage where it runs."""
         return [
             variable("LAMPLIGHTER_NAMESPACE", self.namespace),
             variable("LAMPLIGHTER_TRAINING", self.owner["metadata"]["name"]),

@@ -10,12 +10,12 @@ ARCHIVE = "model.mar"
 
 
 def claim_name(training: str, spec: TrainingSpec) -> str:
-    """The user's claim, or the one that the operator makes."""
+    """The user's claim, or the one that the operator creates."""
     return spec.output.claim_name or f"{training}-models"
 
 
 def path(owner: Obj, run: int) -> str:
-    """The folder of a run. It carries the uid: a training that is made again never overwrites a served model."""
+    """The folder of a run. It contains the uid, so that a re-created training never overwrites a served model."""
     meta = owner["metadata"]
     return f"{meta['name']}-{meta['uid'][:8]}/run-{run}"
 
@@ -26,9 +26,9 @@ def uri(claim: str, folder: str) -> str:
 
 
 def claim(snapshot: Snapshot, spec: TrainingSpec) -> Obj | None:
-    """The claim to create; None when the user named one or ours is already there.
+    """The claim to create; None when the user named one or the operator's already exists.
 
-    It has no owner: models outlive the training that made them. Its labels say that it is ours.
+    It has no owner, since models outlive the training that made them; its labels identify it.
     """
     name = claim_name(snapshot.name, spec)
     if spec.output.claim_name or ("PersistentVolumeClaim", name) in snapshot.children:

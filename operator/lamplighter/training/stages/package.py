@@ -34,7 +34,7 @@ def _arguments(own: StageRun, package: Package) -> str:
 
 
 def archive(run: Run, spec: TrainingSpec, said: Obj) -> Artifact | Failure:
-    """The archive, as lamplighter-package described it in its termination message."""
+    """The archive that lamplighter-package describes in its termination message; a failure if it describes none."""
     try:
         return Artifact.model_validate({**said, "uri": output.uri(run.claim_name, run.path)})
     except ValidationError:

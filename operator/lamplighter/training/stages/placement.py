@@ -1,4 +1,4 @@
-"""Where the pods of a gang go, and what they get there: Nodes to avoid, topology, scheduler, devices, RDMA."""
+"""Where the pods of a gang are placed, and with what: avoided Nodes, topology, scheduler, devices, RDMA."""
 
 from lamplighter.api.placement import Strictness
 from lamplighter.core.objects import Obj
@@ -10,7 +10,7 @@ _FROM_NODE_NAME = "metadata.name"
 
 
 def placed(own: StageRun, pod: Obj) -> Obj:
-    """The pod template with what the spec says about placement; what the template says of the same goes on top."""
+    """The pod template with the placement that the spec asks for; the user's template may still override it."""
     spec = own.spec
     meta, body = dict(pod["metadata"]), dict(pod["spec"])
     if spec.priority_class_name:
@@ -38,7 +38,7 @@ def placed(own: StageRun, pod: Obj) -> Obj:
 
 
 def devices(own: StageRun) -> Obj:
-    """Fields of the trainer container: its resources with claims and RDMA, and the right to pin memory for it."""
+    """Fields of the trainer container: resources with claims and RDMA, and the capability to lock memory for RDMA."""
     spec = own.spec
     resources: Obj = spec.resources.model_dump()
     if spec.resource_claims:
@@ -53,14 +53,14 @@ def devices(own: StageRun) -> Obj:
 
 
 def avoiding(nodes: tuple[str, ...], pod: Obj) -> Obj:
-    """The finished pod template, kept away from these Nodes, whatever its own affinity says."""
+    """The finished pod template, kept off these Nodes whatever its own affinity says."""
     if not nodes:
         return pod
     keep_away = [{"key": _FROM_NODE_NAME, "operator": "NotIn", "values": [name]} for name in nodes]
     affinity = dict(pod["spec"].get("affinity") or {})
     node_affinity = dict(affinity.get("nodeAffinity") or {})
     required = node_affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
-    # The terms are alternatives: each of them has to keep away.
+    # The terms are alternatives, so each of them must exclude the Nodes.
     terms = [
         {**term, "matchFields": [*term.get("matchFields", ()), *keep_away]}
         for term in required.get("nodeSelectorTerms") or [{}]

@@ -16,9 +16,9 @@ _TOKEN_SECONDS = 3600
 _GRACE = 30
 """Seconds that Kubernetes gives a pod between SIGTERM and SIGKILL unless its template says otherwise."""
 _PATIENCE_DAYS = 7
-"""How long a pod waits for its peers where spec.failurePolicy.startTimeout does not say it."""
+"""How long a pod waits for its peers when spec.failurePolicy.startTimeout is not set."""
 _ELASTIC_MEETING = "last_call_timeout=30,keep_alive_interval=5"
-"""Seconds that a gang with enough members waits for more, and between two signs of life of a member."""
+"""Seconds that a gang with enough members waits for more, and seconds between two keep-alives of a member."""
 _LAUNCH = """\
 command -v lamplighter-train >/dev/null 2>&1 && exec lamplighter-train "$@"
 exec python -m torch.distributed.run "$@"
@@ -33,13 +33,13 @@ _BACKENDS = {
     "huawei.com": "hccl",
 }
 _MOST = 64
-"""Processes of a pod; see the schema."""
+"""Most processes of a pod; as in the schema."""
 
 
 def processes_per_node(spec: TrainingSpec) -> int | str:
-    """What the user says; otherwise one per GPU of the pod; otherwise one.
+    """The number that the user sets; otherwise one per GPU of the pod; otherwise one.
 
-    ``gpu`` where only a resource claim may bring GPUs: torchrun counts them when it starts.
+    ``gpu`` where GPUs may come only from a resource claim: torchrun counts them when it starts.
     """
     if spec.procs_per_node is not None:
         return spec.procs_per_node
@@ -48,7 +48,7 @@ def processes_per_node(spec: TrainingSpec) -> int | str:
 
 
 def backend(spec: TrainingSpec) -> str:
-    """The collectives of torch.distributed that fit the devices."""
+    """The backend of torch.distributed that fits the devices."""
     gpus = accelerators(spec.resources)
     for domain, name in _BACKENDS.items():
         if any(resource.startswith(f"{domain}/") for resource in gpus):
@@ -114,7 +114,7 @@ def _rendezvous(own: StageRun) -> list[Obj]:
     spec = own.spec
     host = f"{own.job}-0.{own.job}.{own.namespace}.svc"
     if spec.elastic is not None:
-        # What the gang may lose in place: a lost worker costs each survivor one restart.
+        # How many workers the gang may lose in place: each costs every survivor one restart.
         restarts = spec.failure_policy.max_infrastructure_restarts
         return [
             variable("LAMPLIGHTER_ELASTIC", 1),
