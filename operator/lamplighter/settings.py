@@ -16,7 +16,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LAMPLIGHTER_", extra="ignore")
 
-    namespaces: list[str] = Field(default=[], description="Namespaces to serve, as a JSON list; empty: all of them.")
+    namespaces: list[str] = Field(default=[], description="Namespaces to serve, as a JSON list; empty: all.")
     workers: int = Field(
         default=16, ge=1, le=256, description="How many objects are reconciled at the same time; new ones first."
     )
@@ -88,5 +88,5 @@ class Settings(BaseSettings):
 
 
 def _progress_url(known: dict[str, Any]) -> str:
-    """The URL that the Service of manifests/base has in this namespace."""
+    """The URL of the Service of manifests/base in this namespace."""
     return _PROGRESS_URL.format(known["lease_namespace"]) if known.get("progress") else ""

@@ -1,1 +1,1 @@
-"""How anything is reconciled: queue, workers, index, writes, health. Knows no training and no deployment."""
+"""How any object is reconciled: queue, workers, index, writes, health. Knows no trainings and no deployments."""

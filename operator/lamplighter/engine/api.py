@@ -1,4 +1,4 @@
-"""What the engine asks of the Kubernetes API; kube.py does it, tests wrap it to break it on purpose."""
+"""The calls of the Kubernetes API that the engine makes. kube.py implements them; tests make them fail."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from lamplighter.core.objects import Obj, Ref
 
 
 class ApiError(Exception):
-    """The API server refused or failed, or could not be reached (status 0)."""
+    """The API server rejected a request, failed, or could not be reached (status 0)."""
 
     def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(f"{status} {reason}: {message}")
@@ -27,12 +27,12 @@ class ApiError(Exception):
 
     @property
     def refused(self) -> bool:
-        """The request itself is wrong or forbidden: sending it again changes nothing by itself."""
+        """The request itself is invalid or forbidden: repeating it does not help."""
         return self.status in (400, 403, 413, 422)
 
 
 class Api(Protocol):
-    """The calls of a reconcile. Objects carry their kind; every call returns what the server stored."""
+    """The calls of a reconcile. Objects carry their kind; every write returns what the server stored."""
 
     async def get(self, ref: Ref) -> Obj | None:
         """The object, or None."""
@@ -41,10 +41,10 @@ class Api(Protocol):
         """POST."""
 
     async def patch(self, obj: Obj) -> Obj:
-        """Merge a partial object; refused when ``metadata.uid`` is not the object's."""
+        """Merge a partial object; rejected when ``metadata.uid`` is not the object's."""
 
     async def replace_status(self, obj: Obj) -> Obj:
-        """PUT the status; refused when ``metadata.resourceVersion`` is not the newest."""
+        """PUT the status; rejected when ``metadata.resourceVersion`` is not the newest."""
 
     async def delete(self, ref: Ref) -> None:
         """DELETE the object with this uid, its dependents in the background; nothing when it is gone."""

@@ -1,6 +1,6 @@
-"""Carrying out a plan: create, patch, status, events, delete, in that order, each guarded.
+"""Executes a plan: create, patch, status, events, delete, in that order, each guarded.
 
-A crash between any two calls leaves a state from which the next reconcile goes on.
+A crash between any two calls leaves a state from which the next reconcile continues.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ async def execute(
     now: datetime,
     hurry: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Do what the plan says. Returns False when it stopped after a first wave of creates, since ``hurry`` said so.
+    """Execute the plan. Returns False when it stopped after a wave of creates because ``hurry`` returned True.
 
     Raises:
-        TerminalError: the API server refuses an object, or a stranger has its name.
-        TransientError: the snapshot was stale; it is fresh now, plan again.
-        ApiError: anything that trying again may cure.
+        TerminalError: the API server refuses an object, or the name belongs to something else.
+        TransientError: the snapshot was stale; the index is up to date now, so plan again.
+        ApiError: anything else, which a retry may fix.
     """
     for place, wave in enumerate(plan.create, start=1):
         await _all([_create(obj, snapshot, api, index) for obj in wave])
@@ -46,7 +46,7 @@ async def execute(
         await _patch(obj, api, index)
     if plan.status is not None:
         await _write_status(plan.status, snapshot, api, index)
-    for place, event in enumerate(plan.events):  # by their times alone people see which came first
+    for place, event in enumerate(plan.events):  # their times show people which came first
         await _tell(event, snapshot, api, identity, now + timedelta(microseconds=place))
     for target in plan.delete:
         await api.delete(target)
@@ -54,7 +54,7 @@ async def execute(
 
 
 async def _all(creates: list) -> None:  # type: ignore[type-arg]
-    """Send a wave at once, let every request end, then raise the first error."""
+    """Send a wave at once, wait until every request has ended, then raise the first error."""
     if len(creates) == 1:
         await creates[0]
         return
@@ -77,7 +77,7 @@ async def _create(obj: Obj, snapshot: Snapshot, api: Api, index: Index) -> None:
 
 
 async def _adopt(obj: Obj, snapshot: Snapshot, api: Api, index: Index) -> None:
-    """Something of that name is there: ours from before a crash, a leftover that is being deleted, or a stranger's."""
+    """The name is taken: by our own object from before a crash, by one that is being deleted, or by something else."""
     existing = await api.get(ref(obj))
     if existing is None:
         raise TransientError(f"{ref(obj)} was deleted a moment ago")
@@ -114,7 +114,7 @@ async def _write_status(status: Obj, snapshot: Snapshot, api: Api, index: Index)
         index.learn(await api.replace_status(body | {"status": status}))
     except ApiError as error:
         if error.gone:
-            index.remove(obj)  # its DELETED event may have come before an answer that brought it back
+            index.remove(obj)  # a late answer may have brought it back after its DELETED event
             return
         if error.status == 409:
             newest = await api.get(ref(obj))
@@ -125,9 +125,9 @@ async def _write_status(status: Obj, snapshot: Snapshot, api: Api, index: Index)
 
 
 async def _tell(event: Event, snapshot: Snapshot, api: Api, identity: str, now: datetime) -> None:
-    """Send a Kubernetes Event. Nobody's work depends on it: a failure is logged and forgotten.
+    """Send a Kubernetes Event. Nothing depends on it, so a failure is only logged.
 
-    Its name begins with its time: `kubectl describe` shows Events of this API in the order of their names.
+    Its name starts with its time, since `kubectl describe` sorts Events of this API by name.
     """
     meta = snapshot.obj["metadata"]
     unique = f"{(now - _EPOCH) // timedelta(microseconds=1):014x}{uuid.uuid4().hex[:8]}"

@@ -1,7 +1,7 @@
-"""What probes and Prometheus ask: /healthz, /readyz, /metrics, /metrics/trainings.
+"""Serves probes and Prometheus: /healthz, /readyz, /metrics, /metrics/trainings.
 
-Alive means that the engine makes progress, not that a port answers: no reconcile is stuck, no key waits for ever, and
-the watches still tell what the API server knows.
+Healthy means that the engine makes progress, not that a port answers: no reconcile is stuck, no key waits for ever, and
+the watches still deliver what the API server knows.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Health:
-    """Collects what speaks against being alive or ready."""
+    """Collects the reasons for not being healthy or ready."""
 
     def __init__(self, queue: KeyedQueue, stuck_after: float) -> None:
         self._queue = queue
@@ -29,10 +29,10 @@ class Health:
         self.stale_watches: list[Key] = []
         self.started = False
         self.trainings: Callable[[], Awaitable[bytes]] | None = None
-        """Writes the page of the trainings; None where nobody knows them: only the leader does."""
+        """Writes the page of the trainings; None in a replica that is not the leader."""
 
     def illness(self) -> str | None:
-        """Why the process should be restarted; None when it is well."""
+        """Why the process should be restarted; None when it is healthy."""
         waited = self._queue.longest_wait()
         if waited > self._stuck_after:
             return f"an object has waited {waited:.0f} s for its reconcile"
@@ -42,7 +42,7 @@ class Health:
 
     @contextlib.asynccontextmanager
     async def serve(self, port: int) -> AsyncIterator[int]:
-        """Answer on this port (0: any) while inside; gives the port."""
+        """Serve on this port (0: any) while inside; gives the port."""
         app = web.Application()
         app.add_routes(
             [
@@ -77,7 +77,7 @@ class Health:
 
 
 class Lister(Protocol):
-    """Lists what the API server knows."""
+    """Lists the objects of the API server."""
 
     async def generations(self, kind: str) -> Iterable[tuple[Key, int]]:
         """Key and generation of every object of a kind."""
@@ -86,9 +86,9 @@ class Lister(Protocol):
 async def resync(
     every: float, lister: Lister, kinds: Iterable[str], index: Index, queue: KeyedQueue, health: Health
 ) -> None:
-    """For ever: have every object looked at again, and compare the watches' tale with the API server's.
+    """For ever: queue every object, and compare the index with the API server.
 
-    An object that is behind twice in a row means that a watch has died while the process lives.
+    An object that is behind twice in a row means that a watch has stopped while the process runs.
     """
     suspects: set[Key] = set()
     while True:

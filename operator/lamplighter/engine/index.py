@@ -1,7 +1,7 @@
-"""A copy of every object that matters, as the watches and our own writes told it.
+"""An in-memory copy of every object that matters, from the watches and from our own writes.
 
-Only the fields that plans read are kept. A write's answer goes in at once, so that the next plan sees it even before
-its watch event arrives; a watch event that is older than what is known is dropped.
+Only the fields that plans read are kept. The answer to a write is stored at once, so that the next plan sees it before
+its watch event arrives. A watch event that is older than the stored object is dropped.
 """
 
 from collections import defaultdict
@@ -14,12 +14,12 @@ from lamplighter.engine.pruning import prune, same
 from lamplighter.engine.queue import Key
 
 MOST = 0.55
-"""Of so many Nodes silent at once it is not they that failed; the share at which Kubernetes stops evicting, too."""
+"""When a larger share of Nodes is silent at once, the fault is not theirs; Kubernetes stops evicting there, too."""
 References = Callable[[Obj], Iterable[Ref]]
 
 
 class Index:
-    """Primary objects, the children of each, and who refers to whom."""
+    """Primary objects, the children of each, and which primary object depends on which."""
 
     def __init__(
         self,
@@ -28,10 +28,10 @@ class Index:
         *,
         with_nodes: bool = False,
     ) -> None:
-        """``references`` tells, per kind, which other primary objects an object depends on.
+        """``references`` gives, per kind, the other primary objects that an object depends on.
 
-        ``changed`` is called with each key that has to be looked at because of what :meth:`learn` brought.
-        ``with_nodes``: Nodes are put, too, so that one that is not known is gone.
+        ``changed`` is called with each key to reconcile because of what :meth:`learn` stored. ``with_nodes``: Nodes are
+        put, too, so that an unknown one is gone.
         """
         self._changed = changed
         self._nodes: dict[str, Obj] | None = {} if with_nodes else None
@@ -45,7 +45,7 @@ class Index:
         self._pod_owners: dict[tuple[str, str], Key] = {}
 
     def put(self, obj: Obj) -> set[Key]:
-        """Remember an object. Returns the keys to reconcile; none when nothing in it is news to a plan."""
+        """Store an object. Returns the keys to reconcile; none when nothing has changed that a plan reads."""
         if obj["kind"] == "Node":
             return self._put_node(obj)
         key = _key(obj)
@@ -65,15 +65,15 @@ class Index:
         return set() if known is not None and same(known, kept) else {owner}
 
     def learn(self, obj: Obj) -> None:
-        """Remember the answer to one of our own requests.
+        """Store the answer to one of our own requests.
 
-        Its echo on the watch will be old news and wake nobody, so whom it concerns is told now.
+        Its watch event will change nothing and queue no keys, so they are queued now.
         """
         for key in self.put(obj):
             self._changed(key)
 
     def remove(self, obj: Obj) -> set[Key]:
-        """Forget an object that was deleted. Returns the keys to reconcile."""
+        """Remove a deleted object. Returns the keys to reconcile."""
         if obj["kind"] == "Node":
             return self._remove_node(obj["metadata"]["name"])
         key = _key(obj)
@@ -99,9 +99,9 @@ class Index:
         return {owner}
 
     def sweep(self, kind: str, namespace: str | None, listed: set[tuple[str, str]]) -> set[Key]:
-        """Forget the objects of a kind that a listing of the namespace (None: all) does not have any more.
+        """Remove the objects of a kind that a listing of the namespace (None: all) no longer contains.
 
-        Their deletion happened while the watch was interrupted. Returns the keys to reconcile.
+        They were deleted while the watch was interrupted. Returns the keys to reconcile.
         """
         if kind == "Node":
             known = list((self._nodes or {}).values())
@@ -122,11 +122,11 @@ class Index:
         return self._primary.get(key)
 
     def closed_nodes(self) -> list[str]:
-        """Names of the Nodes that take no new pods, as when they are drained."""
+        """Names of the Nodes that are cordoned, for example while they are drained."""
         return sorted(name for name, node in (self._nodes or {}).items() if node["spec"].get("unschedulable"))
 
     def snapshot(self, key: Key) -> Snapshot | None:
-        """The object and its children as they are known now; None when it does not exist."""
+        """The object and its children as they are stored now; None when it does not exist."""
         obj = self._primary.get(key)
         if obj is None:
             return None
@@ -144,11 +144,11 @@ class Index:
         return None if owner is None or pod is None else (owner, pod)
 
     def report(self, key: Key) -> Obj | None:
-        """What a pod of this object reported last."""
+        """The last report of a pod of this object."""
         return self._reports.get(key)
 
     def note(self, key: Key, report: Obj) -> None:
-        """Remember what a pod of this object reported, in place of what was reported before."""
+        """Store the report of a pod of this object in place of the previous one."""
         if key in self._primary:
             self._reports[key] = report
 
@@ -174,35 +174,35 @@ class Index:
         known = None if self._nodes is None else self._nodes.get(name)
         if self._nodes is None or not _newer(obj, known):
             return set()
-        before = self._cut_off
+        was_cut_off = self._cut_off
         self._nodes[name] = node = prune(obj)
         (self._silent.discard if condition(node, "Ready") else self._silent.add)(name)
-        # Most news of a Node are heartbeats.
+        # Most events of a Node are heartbeats.
         same = known is not None and known.get("status") == node.get("status")
-        return set() if same else self._owners_on(name, *(self._silent if before != self._cut_off else ()))
+        return set() if same else self._owners_on(name, *(self._silent if was_cut_off != self._cut_off else ()))
 
     def _remove_node(self, name: str) -> set[Key]:
         if self._nodes is None or name not in self._nodes:
             return set()
-        before = self._cut_off
+        was_cut_off = self._cut_off
         del self._nodes[name]
         self._silent.discard(name)
-        return self._owners_on(name, *(self._silent if before != self._cut_off else ()))
+        return self._owners_on(name, *(self._silent if was_cut_off != self._cut_off else ()))
 
     @property
     def _cut_off(self) -> bool:
-        """True when so many Nodes are silent that the fault is on the way to them."""
+        """True when so many Nodes are silent that the network between them and the API server must be at fault."""
         return self._nodes is not None and len(self._silent) > MOST * len(self._nodes)
 
     def _nodes_of(self, children: dict[tuple[str, str], Obj]) -> dict[str, Obj] | None:
-        """The Nodes of these pods; None when nobody watches Nodes, or when what is known of them says nothing."""
+        """The Nodes of these pods; None when Nodes are not watched, or when their states say nothing now."""
         if self._nodes is None or self._cut_off:
             return None
         names = {child["spec"].get("nodeName", "") for (kind, _), child in children.items() if kind == "Pod"}
         return {name: self._nodes[name] for name in names if name in self._nodes}
 
     def _owners_on(self, *nodes: str) -> set[Key]:
-        """Whom the state of these Nodes concerns. It changes seldom: no index is kept for it."""
+        """The owners of pods on these Nodes. Node states seldom change, so no index is kept for this."""
         return {
             owner
             for owner, siblings in self._children.items()
@@ -236,5 +236,5 @@ def _key(obj: Obj) -> Key:
 
 
 def _newer(obj: Obj, known: Obj | None) -> bool:
-    """Resource versions are ordered within a kind (KEP-5504), also over objects that follow each other by name."""
+    """Resource versions are ordered within a kind (KEP-5504), also between objects that reuse a name."""
     return known is None or int(obj["metadata"]["resourceVersion"]) > int(known["metadata"]["resourceVersion"])

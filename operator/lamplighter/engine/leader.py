@@ -1,4 +1,4 @@
-"""Says on the operator's own pod whether it leads, so that a Service can select the leader."""
+"""Labels the operator's own pod while it leads, so that a Service can select the leader."""
 
 import asyncio
 import contextlib
@@ -9,9 +9,9 @@ from lamplighter.core.naming import LEADER
 from lamplighter.engine.api import ApiError
 
 AGAIN_FIRST, AGAIN_MAX = 0.5, 60.0
-"""Seconds until a label that could not be written is tried again."""
+"""Seconds until a failed write of the label is retried."""
 LOOK_AGAIN = 300.0
-"""Seconds until it is written once more: somebody may have changed it."""
+"""Seconds until the label is written again, in case something else changed it."""
 WRITE_S = 5.0
 LAST_TRY = 2.0
 
@@ -26,10 +26,10 @@ class Labeller(Protocol):
 
 
 class LeaderLabel:
-    """Keeps the label of one pod as it should be, one write at a time. Nothing fails because it cannot be written."""
+    """Keeps the label of one pod up to date, one write at a time. A failed write is only logged and retried."""
 
     def __init__(self, labeller: Labeller, namespace: str, pod: str | None) -> None:
-        """``pod`` None: this process is no pod, and there is nothing to say."""
+        """``pod`` None: this process runs outside a pod, so there is nothing to label."""
         self._labeller = labeller
         self._namespace = namespace
         self._pod = pod
@@ -39,14 +39,14 @@ class LeaderLabel:
         self._task: asyncio.Task[None] | None = None
 
     def say(self, leads: bool) -> None:
-        """See to it, from now on, that the label is there or not."""
+        """From now on, keep the label on the pod or off it."""
         self._leads = leads
         self._changed.set()
         if self._task is None and self._pod is not None:
             self._task = asyncio.create_task(self._keep(self._pod))
 
     async def end(self) -> None:
-        """The process ends: it does not lead any more, if that can still be said in time."""
+        """Remove the label because the process ends, if that succeeds in time."""
         self._ends = True
         self.say(leads=False)
         if self._task is not None:
@@ -60,7 +60,7 @@ class LeaderLabel:
             ends, written = self._ends, await self._write(pod, self._leads)
             if ends:
                 return
-            # No wait_for: it makes a task in Python 3.11, and Kopf cancels all tasks that it finds when it stops.
+            # No wait_for: it creates a task in Python 3.11, and Kopf cancels all tasks that it finds when it stops.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN if written else pause):
                     await self._changed.wait()

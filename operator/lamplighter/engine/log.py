@@ -1,4 +1,4 @@
-"""JSON logs, each line with the identity of the object that it is about."""
+"""JSON logs; each line names the object that it is about."""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _about: ContextVar[Key | None] = ContextVar("about", default=None)
 
 @contextmanager
 def about(key: Key) -> Iterator[None]:
-    """Everything that is logged inside is about this object."""
+    """Log lines inside name this object."""
     token = _about.set(key)
     try:
         yield
@@ -23,7 +23,7 @@ def about(key: Key) -> Iterator[None]:
 
 
 class _Identity(logging.Filter):
-    """Adds kind, namespace and name of the object at hand to a record."""
+    """Adds kind, namespace and name of the current object to a record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         key = _about.get()
@@ -33,7 +33,7 @@ class _Identity(logging.Filter):
 
 
 def configure(level: str) -> None:
-    """Send the logs of everything to standard error as JSON lines; libraries from WARNING on."""
+    """Send all logs to standard error as JSON lines; those of libraries from WARNING on."""
     handler = logging.StreamHandler()
     handler.setFormatter(
         OrjsonFormatter(

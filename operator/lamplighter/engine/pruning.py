@@ -1,4 +1,4 @@
-"""What is kept of an object in memory: the fields that a plan may read, and no more."""
+"""The part of an object that is kept in memory: the fields that a plan may read."""
 
 from lamplighter.core.objects import Obj
 
@@ -30,14 +30,14 @@ _STATUS = {
     "Deployment": ("observedGeneration", "replicas", "readyReplicas"),
 }
 _REFUSED = "ReplicaFailure"
-"""The only condition of a Deployment that is read; the others change all the time."""
+"""The only condition of a Deployment that is read; the others change constantly."""
 _NODE_META = ("name", "uid", "resourceVersion", "deletionTimestamp")
 _NODE_CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def prune(obj: Obj) -> Obj:
-    """A copy with only what plans read; objects of the two kinds keep their whole spec and status."""
+    """A copy with only the fields that plans read; primary objects keep their whole spec and status."""
     kind = obj["kind"]
     meta = obj["metadata"]
     if kind == "Node":
@@ -67,7 +67,7 @@ def prune(obj: Obj) -> Obj:
 
 
 def same(one: Obj, other: Obj) -> bool:
-    """True when two pruned objects differ in nothing but the version that the API server gave them."""
+    """True when two pruned objects differ only in their resource version."""
     if any(one.get(part) != other.get(part) for part in ("spec", "status", "data")):
         return False
     metas = ({**obj["metadata"], "resourceVersion": ""} for obj in (one, other))
@@ -75,7 +75,7 @@ def same(one: Obj, other: Obj) -> bool:
 
 
 def _node(obj: Obj) -> Obj:
-    """A Node is large and mostly none of our business; its heartbeats are left out so that equal means unchanged."""
+    """A Node is large and mostly not read; heartbeats are left out, so that equal means unchanged."""
     conditions = obj.get("status", {}).get("conditions") or ()
     return {
         "apiVersion": obj["apiVersion"],

@@ -1,4 +1,4 @@
-"""A queue of keys: each at most once, one worker at a time per key, new ones first, delays, backoff after failures."""
+"""A queue of keys: each queued once, one worker per key, new keys first, delays, backoff after failures."""
 
 import asyncio
 import heapq
@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 _AHEAD = 16
-"""So many new keys go before one of the others that wait: a stream of new ones must not hold those up for ever."""
+"""New keys that go ahead of a waiting one: a stream of new keys must not hold the others up for ever."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,7 +24,7 @@ class Key:
 
 @dataclass
 class KeyedQueue:
-    """First in, first out, but for new keys; one that is added while a worker has it comes again when that is done."""
+    """First in, first out, except for new keys. One that is added while a worker has it is queued again afterwards."""
 
     backoff_first: float = 0.5
     backoff_max: float = 120.0
@@ -47,7 +47,7 @@ class KeyedQueue:
         return len(self._ready) + len(self._new)
 
     def add(self, key: Key, *, new: bool = False) -> None:
-        """Have the key reconciled as soon as a worker is free, a new one before most others: somebody waits for it."""
+        """Queue the key for the next free worker; a new one goes before most others, since its user is waiting."""
         self._due.pop(key, None)
         if key in self._busy:
             self._again.add(key)
@@ -57,16 +57,16 @@ class KeyedQueue:
             self._wake.set()
 
     def add_after(self, key: Key, delay: float) -> None:
-        """Have the key reconciled after ``delay`` seconds; replaces an earlier wish for the same key."""
+        """Queue the key after ``delay`` seconds, in place of an earlier delay for it."""
         due = _now() + max(delay, 0.0)
         self._due[key] = due
         heapq.heappush(self._heap, (due, key))
         self._set_timer()
 
     def add_by(self, key: Key, delay: float) -> None:
-        """Have the key reconciled within ``delay`` seconds; an earlier wish stays, as does the pause of a failed key.
+        """Queue the key within ``delay`` seconds; an earlier time stays, and so does the backoff of a failed key.
 
-        While a worker has the key, the wish waits until it is done and has said when it wants to come back.
+        While a worker has the key, this is decided when the worker is done and its own requeue time is known.
         """
         due = _now() + max(delay, 0.0)
         if key in self._busy:
@@ -78,7 +78,7 @@ class KeyedQueue:
             self.add_after(key, delay)
 
     def retry(self, key: Key, at_least: float = 0.0) -> float:
-        """Have a failed key reconciled again, later each time. Returns the delay in seconds, jitter included."""
+        """Queue a failed key again, with a longer delay each time. Returns the delay in seconds, with jitter."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         exponential = min(self.backoff_first * 2.0 ** min(failures - 1, 30), self.backoff_max)
         delay = max(exponential * random.uniform(0.5, 1.0), at_least)  # noqa: S311 (jitter, no secret)
@@ -86,7 +86,7 @@ class KeyedQueue:
         return delay
 
     def failures(self, key: Key) -> int:
-        """How often the key has failed since it succeeded last."""
+        """Failures of the key since its last success."""
         return self._failures.get(key, 0)
 
     def succeeded(self, key: Key) -> None:
@@ -119,7 +119,7 @@ class KeyedQueue:
             self.add_by(key, due - _now())
 
     async def drained(self) -> None:
-        """Hand out no more keys, and wait until the workers are through with theirs."""
+        """Hand out no more keys, and wait until the workers have finished theirs."""
         self._closed = True
         if self._busy:
             await self._rest.wait()
@@ -131,11 +131,11 @@ class KeyedQueue:
 
     @property
     def new_ones_wait(self) -> bool:
-        """True when a new key waits: whoever can leave the rest of its work for later should."""
+        """True when a new key waits: workers should leave for later what they can."""
         return bool(self._new) and not self._closed
 
     def longest_wait(self) -> float:
-        """Seconds that the longest waiting or longest worked-on key has taken so far."""
+        """Seconds that the oldest key has been waiting or worked on."""
         now = _now()
         return max((now - since for since in (*self._queued.values(), *self._busy.values())), default=0.0)
 

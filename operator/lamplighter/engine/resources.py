@@ -1,6 +1,6 @@
-"""The kinds that the operator touches: where the API serves them, and what it does with them.
+"""The kinds that the operator uses: where the API serves them, and the verbs that the operator needs.
 
-``VERBS`` is what the RBAC rules in manifests/base must grant, no more and no less; a test compares them.
+``VERBS`` is exactly what the RBAC rules in manifests/base must grant; a test compares them.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Resource:
 
     @property
     def watched(self) -> bool:
-        """True when a copy of every such object of ours is kept in the index."""
+        """True when the index keeps a copy of every object of this kind that is ours."""
         return "watch" in self.verbs
 
 
@@ -36,7 +36,7 @@ def _resource(kind: str, group: str, version: str, plural: str, verbs: str, *, n
 
 _READ = "get list watch"
 PRIMARY = ("ModelTraining", "ModelDeployment")
-"""The kinds that people write; the others are made by the operator."""
+"""The kinds that users write; the operator creates the others."""
 
 RESOURCES: dict[str, Resource] = {
     entry.kind: entry
@@ -64,4 +64,4 @@ VERBS: dict[str, set[str]] = {f"{entry.group}/{entry.plural}": set(entry.verbs) 
     f"{GROUP}/modeltrainings/finalizers": {"update"},
     f"{GROUP}/modeldeployments/finalizers": {"update"},
 }
-"""``group/plural[/subresource]`` -> verbs. ``finalizers`` is what blockOwnerDeletion asks for where it is enforced."""
+"""``group/plural[/subresource]`` -> verbs. ``finalizers`` is needed where blockOwnerDeletion is enforced."""

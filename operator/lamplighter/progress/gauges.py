@@ -17,14 +17,14 @@ from lamplighter.engine.reconcile import utc_now
 TRAININGS = 1000
 """The first trainings that started to report are shown, at most this many."""
 
-REPORTING = ("lamplighter_trainings_reporting", "Trainings that report; the first 1000 of them are told below.")
+REPORTING = ("lamplighter_trainings_reporting", "Trainings that report; the first 1000 of them have the metrics below.")
 NUMBERS = {
     "step": ("lamplighter_training_step", "Optimizer steps done."),
     "total": ("lamplighter_training_steps_total", "Optimizer steps wanted."),
     "samplesPerSecond": ("lamplighter_training_samples_per_second", "Throughput over all ranks."),
 }
 AGE = ("lamplighter_training_heartbeat_age_seconds", "Time since the last sign of life.")
-METRIC = ("lamplighter_training_metric", "What the training reports of itself.")
+METRIC = ("lamplighter_training_metric", "A metric that the training reports.")
 """Name and help text of each metric."""
 
 
