@@ -21,8 +21,10 @@ ENDS: dict[str, Callable[[Pod], Pod]] = {
 }
 """How a pod can end."""
 FATES = ("create", "run", "succeed", "conclude", *ENDS)
-STAGES = ("train", "package")
-_PACKAGED = {"reason": "Packaged", "sha256": "a" * 64, "sizeBytes": 7}
+STAGES = ("data", "train", "check", "package", "gate")
+"""In their order; data, check and gate are made up."""
+_SUCCESS = {"package": {"reason": "Packaged", "sha256": "a" * 64, "sizeBytes": 7}, "gate": {"good": True}}
+"""What the programs of stages leave in their termination messages when they succeed."""
 ELSEWHERE = tuple(f"elsewhere-{number}" for number in range(9))
 """Nodes without room for the gang, so that never most of all Nodes are silent."""
 
@@ -99,9 +101,9 @@ class Jobs:
         elif fate == "succeed":
             needed = {0} if elastic(job) else set(range(job["spec"]["parallelism"]))
             if needed <= {index(pod) for pod in alive}:
-                packs = job["metadata"]["labels"]["lamplighter.dev/stage"] == "package"
+                said = _SUCCESS.get(job["metadata"]["labels"]["lamplighter.dev/stage"], {})
                 for pod in alive:
-                    self._put(pod, lambda one: one.succeeded(**(_PACKAGED if packs else {})))
+                    self._put(pod, lambda one: one.succeeded(**said))
                 self._tell(job, "SuccessCriteriaMet", "ByController")
         elif fate in ENDS and alive:
             self._put(alive[-1], ENDS[fate])
@@ -137,7 +139,8 @@ class Jobs:
     def _put(self, pod: Obj, how: Callable[[Pod], Pod]) -> None:
         builder = Pod("v1", "Pod", pod["metadata"]["name"])
         builder._obj = deepcopy(pod)
-        builder.container = {"train": "trainer"}.get(pod["metadata"]["labels"]["lamplighter.dev/stage"], "package")
+        stage = pod["metadata"]["labels"]["lamplighter.dev/stage"]
+        builder.container = {"train": "trainer"}.get(stage, stage)
         self._server.put(how(builder).obj())
 
     def _tell(self, job: Obj, kind: str, reason: str) -> None:
