@@ -1,4 +1,4 @@
-"""An event loop whose time flies: nobody waits, and what should happen in an hour happens now."""
+"""An event loop whose clock jumps: tests do not wait, and what is due in an hour happens now."""
 
 import asyncio
 import selectors

@@ -1,4 +1,4 @@
-"""An Api that writes down what it is asked, and answers as it is told."""
+"""An Api that records its calls and answers as the test says."""
 
 from collections import defaultdict
 from typing import Any

@@ -213,7 +213,7 @@ def test_a_status_conflict_fetches_the_newest_object_and_plans_anew() -> None:
     assert index.get(KEY)["spec"]["image"] == "new"  # type: ignore[index]
 
 
-def test_the_status_of_something_that_is_gone_is_nobodys_concern() -> None:
+def test_the_status_of_something_that_is_gone_is_dropped() -> None:
     api = Recorder()
     api.fail("status", "ModelTraining", GONE)
     carry_out(Plan(status={}), api)

@@ -61,7 +61,7 @@ def test_a_watch_that_is_behind_once_may_only_be_slow() -> None:
     assert after_resyncs(3, 5, 1, 5)[0].stale_watches == []
 
 
-def test_an_object_that_the_watch_never_told_of_makes_the_process_ill() -> None:
+def test_an_object_that_the_watch_never_delivered_makes_the_process_unhealthy() -> None:
     assert after_resyncs(2, 1, 1, known=None)[0].stale_watches == [KEY]
 
 
@@ -69,7 +69,7 @@ def test_a_watch_that_recovers_makes_the_process_well() -> None:
     assert after_resyncs(3, 5, 5, 1)[0].stale_watches == []
 
 
-def test_a_resync_that_cannot_list_goes_on_and_judges_nothing() -> None:
+def test_a_resync_that_cannot_list_continues_and_judges_nothing() -> None:
     health, queue = after_resyncs(3, OSError("no route"), OSError("no route"), 1)
     assert health.stale_watches == []
     assert len(queue) == 1
@@ -135,7 +135,7 @@ def test_no_metric_is_labelled_with_the_name_of_an_object() -> None:
     assert labels == {"kind", "reason", "verb", "resource", "code", "verdict", "result"}
 
 
-async def test_the_page_of_the_trainings_is_empty_where_nobody_knows_them() -> None:
+async def test_the_page_of_the_trainings_is_empty_in_a_replica_that_does_not_lead() -> None:
     async def page() -> bytes:
         return b"lamplighter_training_step 1.0"
 

@@ -50,7 +50,7 @@ def test_an_event_that_is_older_or_as_old_as_what_is_known_is_dropped(index: Ind
     assert index.snapshot(TRAINING).owned("Job", "digits-1-1")["spec"]["suspend"] is False  # type: ignore[index,union-attr]
 
 
-def test_what_no_plan_reads_wakes_nobody_and_its_version_counts(index: Index) -> None:
+def test_what_no_plan_reads_queues_no_key_and_its_version_counts(index: Index) -> None:
     scene, old, _ = with_candidate()
     workload = a_workload(scene.child("Deployment", old)).ready().obj()
     assert index.put(version(workload, 1)) == {DEPLOYMENT}
@@ -113,7 +113,7 @@ def test_a_training_wakes_the_deployments_that_follow_it(index: Index) -> None:
     assert index.remove(version(a_training(), 3)) == woken
 
 
-def test_a_training_of_another_namespace_wakes_nobody_here(index: Index) -> None:
+def test_a_training_of_another_namespace_queues_no_key_here(index: Index) -> None:
     index.put(version(a_deployment(), 1))
     assert DEPLOYMENT not in index.put(version(a_training().in_namespace("else"), 2))
 

@@ -41,7 +41,7 @@ def test_a_node_that_changes_wakes_those_whose_pods_it_runs(index: Index) -> Non
     assert index.put(version(a_node("node-2").silent(), 6)) == set()
 
 
-def test_the_heartbeat_of_a_node_wakes_nobody(index: Index) -> None:
+def test_the_heartbeat_of_a_node_queues_no_key(index: Index) -> None:
     beating = a_node("node-1")
     beating._obj["status"]["conditions"][0]["lastHeartbeatTime"] = "2026-11-21T12:00:10Z"
     assert index.put(version(beating, 5)) == set()
@@ -82,7 +82,7 @@ def test_whose_node_stays_silent_is_woken_when_the_others_are_back(index: Index)
     assert nodes(index) == {"node-1"}
 
 
-def test_without_a_watch_of_nodes_a_snapshot_says_that_nobody_looks() -> None:
+def test_without_a_watch_of_nodes_a_snapshot_has_none() -> None:
     index = Index()
     index.put(version(a_training(), 1))
     assert index.put(version(a_node("node-1"), 2)) == set()

@@ -71,7 +71,7 @@ def test_a_write_that_fails_is_tried_again() -> None:
     run(story())
 
 
-def test_a_label_that_somebody_took_off_is_put_on_again() -> None:
+def test_a_label_that_was_removed_is_set_again() -> None:
     async def story() -> None:
         pod = Pod()
         label_of(pod).say(leads=True)

@@ -18,7 +18,7 @@ NOISE: dict[str, Any] = {
 
 
 def noisy(obj: Obj) -> Obj:
-    """The object as the API server sends it: with much that nobody reads."""
+    """The object as the API server sends it: with much that no plan reads."""
     notes = {**obj["metadata"].get("annotations", {}), **NOISE["annotations"]}
     return {**obj, "metadata": {**NOISE, **obj["metadata"], "annotations": notes}}
 
@@ -72,7 +72,7 @@ def test_a_plan_from_what_is_kept_is_the_plan_from_everything(scene: Scene) -> N
     assert kept.plan() == whole
 
 
-def test_what_nobody_reads_is_thrown_away() -> None:
+def test_what_no_plan_reads_is_dropped() -> None:
     pod = noisy(a_pod(a_job(a_training().obj()).obj()).running().obj())
     pod["spec"] = {"containers": [{"name": "trainer"}], "nodeName": "node-1"}
     pod["status"] |= {"hostIP": "10.0.0.1"}

@@ -172,7 +172,7 @@ def test_a_snapshot_that_stays_stale_gives_up_for_now() -> None:
         outcome(Logic(*[TransientError("stale")] * 9))
 
 
-def test_a_refusal_is_told_of_and_tried_again_in_a_minute() -> None:
+def test_a_refusal_is_reported_and_tried_again_in_a_minute() -> None:
     api, logic = Recorder(), Logic(Plan(create=((CHILD,),), status={"state": "Pending"}))
     api.fail("create", "Job", INVALID)
     assert outcome(logic, api) == 60
@@ -225,7 +225,7 @@ def test_after_an_error_the_worker_lives_and_comes_back_later_and_later(error: E
     ],
     ids=["api", "bug", "throttled", "stale"],
 )
-def test_what_keeps_failing_is_told_of(error: Exception, told: set[str]) -> None:
+def test_what_keeps_failing_is_reported(error: Exception, told: set[str]) -> None:
     logic = Logic(*[error] * 100)
     times(lambda _: logic, 8)
     assert logic.told == [], "it may be a hiccup"

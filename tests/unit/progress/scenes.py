@@ -66,7 +66,7 @@ def a_review(pod: Obj, **changed: Any) -> Obj:
 
 
 def removed(index: Index, obj: Obj) -> None:
-    """The watch tells that it was deleted."""
+    """The watch delivers that it was deleted."""
     index.remove(obj)
     assert index.child(KEY, obj["kind"], obj["metadata"]["name"]) is None
 

@@ -27,14 +27,14 @@ def test_a_pod_of_the_current_attempt_may() -> None:
     assert admit(index, caller_of(pod), 0) == Sender(KEY, meta["name"], meta["uid"], 1, "train", 1, later(-60))
 
 
-def test_a_pod_that_the_watches_have_not_told_of_is_to_try_again_for_some_seconds() -> None:
+def test_a_pod_that_the_watches_have_not_delivered_is_to_try_again_for_some_seconds() -> None:
     index, _, pod = a_scene()
     unknown = caller_of(pod, since=100.0, name="digits-1-1-0-other")
     assert status(index, unknown, now=100 + LAG - 1) == 503
     assert status(index, unknown, now=100 + LAG) == 403
 
 
-def test_a_pod_whose_job_the_watches_have_not_told_of_is_to_try_again_for_some_seconds() -> None:
+def test_a_pod_whose_job_the_watches_have_not_delivered_is_to_try_again_for_some_seconds() -> None:
     index, job, pod = a_scene()
     removed(index, job)
     assert status(index, caller_of(pod)) == 503

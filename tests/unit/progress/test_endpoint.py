@@ -94,7 +94,7 @@ async def test_a_charset_and_a_bearer_in_small_letters_are_fine(door: Door) -> N
 
 
 async def chunks(size: int) -> AsyncIterator[bytes]:
-    """A body whose length nobody tells."""
+    """A body of unknown length."""
     yield b" " * size
 
 

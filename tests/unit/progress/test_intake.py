@@ -158,7 +158,7 @@ def test_a_pod_may_report_once_a_second_and_a_few_times_at_once() -> None:
     told(story)
 
 
-def test_nobody_is_heard_while_this_process_may_not_write() -> None:
+def test_no_report_is_taken_while_this_process_may_not_write() -> None:
     async def story(scene: Scene) -> None:
         assert await scene.identify() == 503
 

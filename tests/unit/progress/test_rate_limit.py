@@ -20,7 +20,7 @@ def test_some_at_once_then_one_per_interval() -> None:
 
 
 @given(st.lists(st.floats(0, 5), max_size=100))
-def test_nobody_gets_more_than_the_rate_and_the_burst(gaps: list[float]) -> None:
+def test_no_key_gets_more_than_the_rate_and_the_burst(gaps: list[float]) -> None:
     pace: RateLimit[str] = RateLimit(rate=2.0, burst=3, size=10)
     now, taken = 0.0, 0
     for gap in gaps:

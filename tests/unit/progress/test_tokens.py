@@ -145,7 +145,7 @@ def test_many_that_bring_the_same_token_share_one_review() -> None:
         impatient = asyncio.create_task(outcome(known))
         others = [asyncio.create_task(outcome(known)) for _ in range(50)]
         await asyncio.sleep(0.5)
-        impatient.cancel()  # one that hangs up takes the answer away from nobody
+        impatient.cancel()  # a client that hangs up does not cancel the review for others
         assert all(isinstance(found, Caller) for found in await asyncio.gather(*others))
         assert reviewer.asked == 1
 
@@ -165,7 +165,7 @@ def test_few_reviews_run_at_the_same_time_and_few_wait() -> None:
     assert sum(isinstance(one, Caller) for one in found) == WAITING
 
 
-def test_a_flood_of_bad_tokens_is_not_a_flood_of_reviews_and_hurts_nobody_else() -> None:
+def test_a_flood_of_bad_tokens_is_not_a_flood_of_reviews_and_harms_no_other_sender() -> None:
     async def story() -> None:
         reviewer = Reviewer(BAD, takes=0.01)
         known = tokens(reviewer)

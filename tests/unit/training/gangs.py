@@ -33,7 +33,7 @@ def created(training: Training | Obj = GANG) -> Scene:
 
 
 def runs(scene: Scene, attempt: int = 1, since: float = 0.0) -> Scene:
-    """All pods of an attempt run, since so many seconds after NOW."""
+    """All pods of an attempt run, since ``since`` seconds after NOW."""
     training = scene.obj
     width = scene.child("Job", job(attempt, training).obj()["metadata"]["name"])["spec"]["parallelism"]
     started = a_job(training, attempt=attempt).spec(parallelism=width, completions=width).started(since)
@@ -63,7 +63,7 @@ def fails(scene: Scene, cause: str, now: float = 0.0) -> Scene:
 
 
 def paused(failures: int, **backoff: str) -> Scene:
-    """A scene in which so many attempts failed one after the other, each as soon as it ran."""
+    """A scene in which this many attempts failed one after the other, each as soon as it ran."""
     scene = created(a_training("digits").nodes(2).may_fail(backoff=backoff))
     now = 0.0
     for _ in range(failures - 1):

@@ -60,7 +60,7 @@ def test_pods_of_another_stage_or_attempt_do_not_count() -> None:
     assert scene.state == "Pending"
 
 
-def test_a_run_that_goes_on_as_before_needs_nothing_written() -> None:
+def test_a_run_without_changes_needs_nothing_written() -> None:
     scene = started().having(*(a_pod(TRAIN.obj(), index).running() for index in (0, 1))).settle()
     assert scene.after(3600).plan().empty
 
@@ -78,7 +78,7 @@ def test_suspending_patches_only_suspend_and_names_the_uid() -> None:
     )
 
 
-def test_a_suspended_run_is_told_of_and_goes_on_when_it_is_resumed() -> None:
+def test_a_suspended_run_is_shown_as_such_and_continues_when_it_is_resumed() -> None:
     scene = started().edit(suspend=True).settle()
     assert scene.state == "Suspended"
     scene.edit(suspend=False)
@@ -215,7 +215,7 @@ def test_a_finished_run_is_not_run_again_even_when_everything_of_it_is_deleted()
     assert scene.obj["status"] == before
 
 
-def test_a_revision_that_somebody_deleted_during_the_run_is_written_again() -> None:
+def test_a_revision_that_was_deleted_during_the_run_is_created_again() -> None:
     scene = started().settle().without("ControllerRevision", "digits-1")
     scene.act()
     assert scene.names("ControllerRevision") == ["digits-1"]

@@ -1,4 +1,4 @@
-"""Gangs that go on with fewer nodes and change their width while they run."""
+"""Gangs that continue with fewer nodes and change their width while they run."""
 
 import pytest
 from tests.builders import Scene, a_node, a_training, at
@@ -188,7 +188,7 @@ def test_a_worker_that_is_scaled_away_is_no_failure() -> None:
     assert (scene.run["attempt"], scene.run["state"]) == (1, "Running")
 
 
-def test_a_changed_width_while_it_is_suspended_counts_when_it_goes_on() -> None:
+def test_a_changed_width_while_it_is_suspended_counts_when_it_resumes() -> None:
     scene = Scene(GANG).settle().edit(suspend=True).settle().edit(nodes=4).settle().edit(suspend=False).settle()
     spec = scene.child("Job", "digits-1-1")["spec"]
     assert (spec["suspend"], spec["parallelism"], spec["completions"]) == (False, 4, 4)

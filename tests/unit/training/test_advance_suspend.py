@@ -1,4 +1,4 @@
-"""Holding a run and letting it go on, at every moment, with and without a queue."""
+"""Suspending and resuming a run, at every moment, with and without a queue."""
 
 from collections.abc import Callable
 
@@ -61,7 +61,7 @@ KEPT = {
 }
 RESUMED = {
     "start forgotten": lambda one: one,
-    "start of before": lambda one: one.started(0),  # Kubernetes before 1.36
+    "start of the previous pods": lambda one: one.started(0),  # Kubernetes before 1.36
 }
 
 
@@ -83,14 +83,14 @@ def test_a_resume_does_not_wait_for_ever_for_a_pod_that_was_deleted(
     assert (scene.run["attempt"], scene.state) == (1, "Pending")
 
 
-def test_a_pod_that_was_made_in_the_second_before_the_start_is_none_of_before() -> None:
+def test_a_pod_that_was_created_in_the_second_before_the_start_is_no_leftover() -> None:
     scene = running()
     lost = pod(1).created(60).running().disrupted("PreemptionByScheduler").deleted(65)
     scene.having(job().condition("Suspended", status="False").started(since=61), lost).after(65).settle()
     assert (scene.run["attempt"], scene.run["failures"]) == (2, {"Preempted": 1})
 
 
-def test_how_pods_of_before_a_suspension_ended_says_nothing_about_those_after_it() -> None:
+def test_how_pods_ended_before_a_suspension_says_nothing_about_those_after_it() -> None:
     scene = running()
     before = [pod(index).created(0).failed(1, "got SIGTERM", ended=30).deleted() for index in (0, 1)]
     scene.having(job().started(since=60), *before).after(61).act()
@@ -142,7 +142,7 @@ def test_suspension_is_remembered_from_its_first_moment() -> None:
     assert scene.after(100).edit(ttlAfterFinished="1h").settle().run["suspendedSince"] == at(5)
 
 
-def test_a_job_that_somebody_else_suspended_goes_on() -> None:
+def test_a_job_that_something_else_suspended_is_resumed() -> None:
     scene = running().having(job().suspended())
     scene.children = {place: obj for place, obj in scene.children.items() if place[0] != "Pod"}
     assert suspends(scene) == [("digits-1-1", False)]

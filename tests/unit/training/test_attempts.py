@@ -30,7 +30,7 @@ def test_the_next_attempt_writes_checkpoints_and_logs_to_folders_of_its_own() ->
     assert environment["PET_MASTER_ADDR"] == "digits-1-2-0.digits-1-2.team.svc"
 
 
-def test_a_restart_is_told_of_with_its_cause() -> None:
+def test_a_restart_is_announced_with_its_cause() -> None:
     scene = running().having(pod(0).running().disrupted("DeletionByPodGC"))
     plan = scene.act()
     said = "attempt 1 ended with NodeLost: pod digits-1-1-0-x7k2p was removed because its Node is gone."

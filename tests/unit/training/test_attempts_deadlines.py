@@ -100,7 +100,7 @@ def test_suspended_time_does_not_count_for_the_deadline() -> None:
     assert scene.now == later(10**6 + 1000)
 
 
-def test_a_run_that_succeeded_while_nobody_looked_is_not_past_its_deadline() -> None:
+def test_a_run_that_succeeded_while_no_operator_ran_is_not_past_its_deadline() -> None:
     scene = runs(created(a_training("digits").nodes(2).spec(activeDeadline="1h")))
     scene.having(job(training=scene.obj).started().succeeded(since=60)).after(7200).act()
     assert scene.state == "Succeeded"

@@ -26,7 +26,7 @@ def as_it_was(scene: Scene) -> Scene:
     return scene
 
 
-def test_a_run_under_way_goes_on_with_its_job_as_it_is() -> None:
+def test_a_run_under_way_continues_with_its_job_as_it_is() -> None:
     scene = as_it_was(running())
     plan = scene.act()
     assert (plan.create, plan.patch, plan.delete) == ((), (), ())

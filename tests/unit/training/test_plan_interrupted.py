@@ -1,4 +1,4 @@
-"""A start or a step that was cut short by the death of the operator, or by a refusal, and what changed meanwhile."""
+"""A start or a step that was interrupted by a crash of the operator or a refusal, and what changed meanwhile."""
 
 import pytest
 from tests.builders import Scene, a_config_map, a_job, a_pod, a_training
@@ -9,8 +9,8 @@ TRAINING = a_training("digits").nodes(2).packaged().with_source("code").obj()
 WRITES = 6  # revision, source copy; Job, Service, claim; status
 
 
-def cut_short(writes: int) -> Scene:
-    """A scene in which the operator died after so many writes of the start."""
+def interrupted_start(writes: int) -> Scene:
+    """A scene in which the operator crashed after this many writes of the start."""
     scene = Scene(TRAINING, a_config_map("code"))
     scene.act(writes)
     return scene
@@ -21,16 +21,16 @@ def run(scene: Scene) -> int:
 
 
 @pytest.mark.parametrize("writes", range(WRITES + 1))
-def test_a_start_that_was_cut_short_ends_as_if_nothing_had_happened(writes: int) -> None:
-    undisturbed = cut_short(WRITES).settle()
-    scene = cut_short(writes).settle()
+def test_a_start_that_was_interrupted_ends_as_if_nothing_had_happened(writes: int) -> None:
+    undisturbed = interrupted_start(WRITES).settle()
+    scene = interrupted_start(writes).settle()
     assert sorted(scene.children) == sorted(undisturbed.children)
     assert scene.obj["status"] == undisturbed.obj["status"]
 
 
 @pytest.mark.parametrize("writes", [3, 4, 5])
-def test_a_run_whose_job_exists_goes_on_with_the_spec_it_was_started_with(writes: int) -> None:
-    scene = cut_short(writes).edit(image="new")
+def test_a_run_whose_job_exists_continues_with_the_spec_it_was_started_with(writes: int) -> None:
+    scene = interrupted_start(writes).edit(image="new")
     scene.act()
     assert run(scene) == 1
     assert scene.names("Job") == ["digits-1-1"]
@@ -41,20 +41,20 @@ def test_a_run_whose_job_exists_goes_on_with_the_spec_it_was_started_with(writes
 
 @pytest.mark.parametrize("writes", [1, 2])
 def test_a_frozen_spec_that_got_no_job_is_passed_over_when_the_spec_is_another_one_now(writes: int) -> None:
-    scene = cut_short(writes).edit(image="new").settle()
+    scene = interrupted_start(writes).edit(image="new").settle()
     assert run(scene) == 2
     assert scene.names("Job") == ["digits-2-1"]
 
 
 @pytest.mark.parametrize("writes", [1, 2])
 def test_what_was_passed_over_is_tidied_away(writes: int) -> None:
-    scene = cut_short(writes).edit(image="new").settle()
+    scene = interrupted_start(writes).edit(image="new").settle()
     assert scene.names("ControllerRevision") == ["digits-2"]
     assert scene.names("ConfigMap") == ["digits-2"]
 
 
-def test_the_job_of_an_unrecorded_start_is_read_when_the_watch_has_not_told_of_it() -> None:
-    scene = cut_short(4)
+def test_the_job_of_an_unrecorded_start_is_read_when_the_watch_has_not_delivered_it() -> None:
+    scene = interrupted_start(4)
     job = scene.child("Job", "digits-1-1")
     scene.without("Job", "digits-1-1")
     assert scene.reads == [Ref("Job", "team", "digits-1-1"), Ref("ConfigMap", "team", "code")]
@@ -64,14 +64,14 @@ def test_the_job_of_an_unrecorded_start_is_read_when_the_watch_has_not_told_of_i
     assert scene.names("Job") == []
 
 
-def test_a_run_whose_job_exists_goes_on_although_its_source_is_gone() -> None:
-    scene = cut_short(3).without("ConfigMap", "code")
+def test_a_run_whose_job_exists_continues_although_its_source_is_gone() -> None:
+    scene = interrupted_start(3).without("ConfigMap", "code")
     del scene.children["ConfigMap", "digits-1"]  # the watch of ConfigMaps is behind
     scene.act()
     assert scene.state == "Pending"
 
 
-def finished_and_cut_short() -> Scene:
+def finished_and_interrupted_start() -> Scene:
     """Run 1 is over; the operator died when it had created the Job of run 2."""
     training = a_training("digits").obj()
     scene = Scene(training).settle().having(a_job(training).succeeded()).settle()
@@ -81,13 +81,13 @@ def finished_and_cut_short() -> Scene:
     return scene
 
 
-def test_a_run_that_was_begun_goes_on_although_the_change_that_asked_for_it_is_taken_back() -> None:
-    scene = finished_and_cut_short().edit(image="lamplighter/pytorch:dev")
+def test_a_run_that_was_begun_continues_although_the_change_that_asked_for_it_is_taken_back() -> None:
+    scene = finished_and_interrupted_start().edit(image="lamplighter/pytorch:dev")
     scene.act()
     assert run(scene) == 2
 
 
-def test_a_run_that_was_begun_goes_on_although_its_request_is_taken_back() -> None:
+def test_a_run_that_was_begun_continues_although_its_request_is_taken_back() -> None:
     training = a_training("digits").obj()
     scene = Scene(training).settle().having(a_job(training).succeeded()).settle()
     scene.annotate(retrain="1").act(2)
@@ -105,8 +105,8 @@ def test_a_run_that_was_begun_comes_before_one_that_was_only_frozen() -> None:
     assert scene.names("Job") == ["digits-2-1"]
 
 
-def test_a_package_stage_that_was_cut_short_goes_on() -> None:
-    scene = cut_short(WRITES).settle().having(a_job(TRAINING).succeeded())
+def test_a_package_stage_that_was_interrupted_continues() -> None:
+    scene = interrupted_start(WRITES).settle().having(a_job(TRAINING).succeeded())
     scene.act(1)
     assert scene.obj["status"]["run"]["stage"] == "train"
     plan = scene.act()
@@ -114,7 +114,7 @@ def test_a_package_stage_that_was_cut_short_goes_on() -> None:
     assert scene.obj["status"]["run"]["job"] == "digits-1-package-1"
 
 
-def test_a_restart_that_was_cut_short_goes_on() -> None:
+def test_a_restart_that_was_interrupted_continues() -> None:
     training = a_training("digits").on_change("Restart")
     scene = Scene(training).settle().edit(image="new")
     scene.act()
@@ -124,7 +124,7 @@ def test_a_restart_that_was_cut_short_goes_on() -> None:
     assert (run(scene), scene.names("Job")) == (2, ["digits-2-1"])
 
 
-# a restart of the gang that is cut short
+# a restart of the gang that is interrupted
 
 
 def failed(training: object = TRAINING) -> Scene:
@@ -152,7 +152,7 @@ def test_who_dies_in_a_restart_keeps_to_it_although_the_pods_say_something_else_
 
 
 @pytest.mark.parametrize("writes", range(4))  # Job, Service; status
-def test_a_restart_that_was_cut_short_ends_as_if_nothing_had_happened(writes: int) -> None:
+def test_a_restart_that_was_interrupted_ends_as_if_nothing_had_happened(writes: int) -> None:
     undisturbed = failed().settle()
     scene = failed()
     scene.act()
@@ -164,7 +164,7 @@ def test_a_restart_that_was_cut_short_ends_as_if_nothing_had_happened(writes: in
 
 
 @pytest.mark.parametrize("writes", range(4))  # Job, Service; status
-def test_a_pause_whose_end_was_cut_short_ends_as_if_nothing_had_happened(writes: int) -> None:
+def test_a_pause_whose_end_was_interrupted_ends_as_if_nothing_had_happened(writes: int) -> None:
     def paused() -> Scene:
         scene = failed().settle()
         job = a_job(scene.obj, attempt=2).started()
@@ -217,7 +217,7 @@ def test_the_job_of_the_next_attempt_is_read_before_another_is_made() -> None:
 
 
 @pytest.mark.parametrize("writes", range(3))  # status, then the stop of the Job
-def test_an_end_by_a_lost_node_that_was_cut_short_stops_the_job(writes: int) -> None:
+def test_an_end_by_a_lost_node_that_was_interrupted_stops_the_job(writes: int) -> None:
     training = a_training("digits").may_fail(maxInfrastructureRestarts=0).obj()
     scene = Scene(training).settle()
     job = a_job(training).started()

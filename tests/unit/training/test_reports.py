@@ -30,7 +30,7 @@ ANYTHING = st.recursive(
 
 
 def progress(scene: Scene) -> dict[str, Any]:
-    """What the status tells of the progress."""
+    """The progress in the status."""
     return dict(scene.run.get("progress", {}))
 
 

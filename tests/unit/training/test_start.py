@@ -147,7 +147,7 @@ def test_a_missing_source_blocks_with_a_sentence_and_is_looked_for_again() -> No
     assert [(event.type, event.reason) for event in plan.events] == [("Warning", "SourceNotFound")]
 
 
-def test_a_source_that_stays_missing_is_told_of_once() -> None:
+def test_a_source_that_stays_missing_is_reported_once() -> None:
     scene = Scene(a_training("digits").with_source("code"))
     scene.act()
     assert scene.after(10).plan().empty

@@ -64,7 +64,7 @@ def test_a_sidecar_that_failed_long_ago_keeps_no_job() -> None:
     assert stopped(scene) == ["digits-1-1"]
 
 
-def test_a_failed_container_whose_end_nobody_saw_keeps_no_job() -> None:
+def test_a_failed_container_whose_end_is_unknown_keeps_no_job() -> None:
     its_pod = pod(0).failed(137, reason="ContainerStatusUnknown").status(phase="Running").obj()
     its_pod["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"] = None
     scene = running().having(its_pod, pod(1).running().disrupted("DeletionByPodGC"))
@@ -73,7 +73,7 @@ def test_a_failed_container_whose_end_nobody_saw_keeps_no_job() -> None:
 
 
 def test_a_newer_attempts_job_that_the_status_does_not_tell_of_is_left_alone() -> None:
-    scene = running().having(job(2))  # as if somebody had put an older status back
+    scene = running().having(job(2))  # as if an older status had been restored
     assert (scene.run["attempt"], scene.names("Job")) == (1, ["digits-1-1", "digits-1-2"])
     assert (stopped(scene), scene.plan().delete) == ([], ())
 

@@ -71,7 +71,7 @@ def test_how_a_sidecar_was_ended_does_not_hide_how_the_trainer_ended() -> None:
     assert verdict(ended(pod().failed(1, "ValueError: boom").with_sidecar(KILLED))) == ("UserError", "UserError")
 
 
-def test_a_copy_that_somebody_made_of_a_pod_ends_no_run() -> None:
+def test_a_copy_of_a_pod_ends_no_run() -> None:
     copy = pod().failed(1, "ValueError: boom").meta(name="looked-into", uid="copy", ownerReferences=[])
     scene = running().having(copy)
     scene.act()
@@ -145,10 +145,10 @@ RESTARTED = [pod(0).failed(255, "epoch 3\nloss 0.2", reason="Unknown"), pod(0).u
 
 
 @pytest.mark.parametrize("its_pod", RESTARTED)
-def test_a_container_whose_end_nobody_saw_is_its_nodes_doing(its_pod: Pod) -> None:
+def test_a_container_whose_end_is_unknown_is_a_failure_of_its_node(its_pod: Pod) -> None:
     failure = ended(its_pod, pod(1).running())
     assert verdict(failure) == ("Infrastructure", "ContainerStatusUnknown")
-    assert "as after a restart of its Node" in failure["message"]
+    assert "for example after a restart of its Node" in failure["message"]
     assert failure["log"] in (["epoch 3", "loss 0.2"], [])
 
 
@@ -205,7 +205,7 @@ def test_only_echoes_are_infrastructure() -> None:
     assert verdict(ended(*echoes)) == ("Infrastructure", "PeerLost")
 
 
-def test_a_pod_that_somebody_deleted_is_named_when_the_job_fails_of_it() -> None:
+def test_a_pod_that_was_deleted_is_named_when_the_job_fails_because_of_it() -> None:
     scene = running().having(pod().running().deleted())
     assert scene.waits() == 1
     scene.having(job().started().failing()).after(11).act()
@@ -231,7 +231,7 @@ def test_a_job_without_any_pod_that_tells_is_infrastructure() -> None:
 
 
 @pytest.mark.parametrize("told", ["x" * 9000, ""])
-def test_a_job_that_says_much_or_nothing_can_be_told_of(told: str) -> None:
+def test_a_job_with_a_long_message_or_none_can_be_reported(told: str) -> None:
     scene = created().having(job().condition("Failed", since=-60, reason="", message=told))
     scene.act()
     assert scene.run["lastFailure"]["reason"] == "JobFailed"

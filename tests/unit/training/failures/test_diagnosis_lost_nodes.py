@@ -51,7 +51,7 @@ def test_a_node_that_is_gone_is_a_lost_node() -> None:
     assert scene.run["lastFailure"]["message"].endswith("Node node-1 is gone from the cluster")
 
 
-def test_a_node_that_no_watch_has_told_of_yet_is_not_gone() -> None:
+def test_a_node_that_no_watch_has_delivered_yet_is_not_gone() -> None:
     scene = running().having(pod(1).running().status(startTime=at())).without("Node", "node-1").after(10)
     assert scene.waits() == 5
 
@@ -88,7 +88,7 @@ def test_a_pod_on_a_lost_node_is_removed_by_force_some_time_after_its_grace() ->
     assert forced(scene.after(50 + FORCED).plan()) == ["digits-1-1-1-x7k2p"]
 
 
-def test_a_pod_that_nobody_deleted_is_left_to_its_node() -> None:
+def test_a_pod_that_was_not_deleted_is_left_to_its_node() -> None:
     scene = running().having(a_node("node-1").silent()).after(1000).settle()
     assert forced(scene.plan()) == []
 

@@ -42,7 +42,7 @@ def test_a_run_fails_on_failure_target_before_all_pods_have_ended() -> None:
     assert scene.told("Reconciling")[0] == "False"
 
 
-def test_a_failed_run_is_remembered_with_its_failure_and_told_of_in_an_event() -> None:
+def test_a_failed_run_is_remembered_with_its_failure_and_announced_by_an_event() -> None:
     scene = started(pod(0).failed(3, "ValueError: boom").on("node-7")).having(JOB_FAILING).after(60)
     plan = scene.act()
     failure = {
@@ -225,7 +225,7 @@ def test_a_configuration_error_stalls_the_run() -> None:
     assert 'container trainer cannot start: secret "hub" not found' in scene.told("Stalled")[2]
 
 
-def test_an_unschedulable_pod_is_told_of_and_waited_for() -> None:
+def test_an_unschedulable_pod_is_reported_and_waited_for() -> None:
     scene = started(pod(0).unschedulable(), pod(1).running())
     scene.act()
     assert scene.state == "Unschedulable"

@@ -30,7 +30,7 @@ def killing(host: str = "node-1") -> Obj:
 
 
 def unwitnessed(*events: Obj, closed: tuple[str, ...] = ()) -> Scene:
-    """A scene in which the Job of the first attempt failed, no pod is left, and this is told."""
+    """A scene in which the Job of the first attempt failed, no pod is left, and these Events exist."""
     scene = running().having(job().started().failing())
     for index in (0, 1):
         scene.without("Pod", f"digits-1-1-{index}-x7k2p")
@@ -39,7 +39,7 @@ def unwitnessed(*events: Obj, closed: tuple[str, ...] = ()) -> Scene:
 
 
 def blamed(scene: Scene) -> Obj:
-    """The failure of the first attempt, as the status tells of it at last."""
+    """The failure of the first attempt in the final status."""
     scene.after(11).act()
     failure: Obj = scene.run["lastFailure"]
     return failure
@@ -70,7 +70,7 @@ def test_who_takes_a_pod_away_says_so(event: Obj, reason: str, part: str) -> Non
     failure = blamed(scene)
     assert (failure["cause"], failure["reason"], failure["pod"]) == ("Preempted", reason, "digits-1-1-1-x7k2p")
     assert part in failure["message"]
-    assert "node" not in failure, "who tells is no kubelet"
+    assert "node" not in failure, "the Event is not the kubelet's"
     assert scene.run.get("restarts", 0) == 0
 
 

@@ -73,7 +73,7 @@ def test_the_first_job_of_an_unrecorded_start_is_read_when_the_watch_is_behind(n
     assert (scene.run["number"], scene.run["stage"], scene.names("Job")) == (1, "data", [])
 
 
-def test_a_second_run_that_was_begun_goes_on_although_the_change_is_taken_back() -> None:
+def test_a_second_run_that_was_begun_continues_although_the_change_is_taken_back() -> None:
     scene = begun()
     scene = succeeds(succeeds(scene, "train"), "package", sha256="a" * 64)
     scene.edit(args=["--data"]).act(3)  # revision, source copy, Job

@@ -160,7 +160,7 @@ def test_the_collectives_fit_the_devices(limits: Obj, backend: str) -> None:
     assert variables(a_training("digits").spec(resources={"limits": limits}))["LAMPLIGHTER_BACKEND"] == backend
 
 
-def test_pods_report_only_where_somebody_listens() -> None:
+def test_pods_report_only_where_reports_are_taken() -> None:
     training = a_training("digits")
     assert "LAMPLIGHTER_PROGRESS_URL" not in variables(training)
     assert all(volume["name"] != "progress" for volume in pod(training)["spec"]["volumes"])
@@ -179,7 +179,7 @@ def test_the_grace_of_the_template_is_what_the_launcher_is_told() -> None:
     assert variables(training)["LAMPLIGHTER_GRACE_S"] == "600"
 
 
-def test_without_the_wish_nobody_looks_for_hangs_or_reads_output() -> None:
+def test_hangs_and_output_are_watched_only_when_the_spec_asks_for_it() -> None:
     made = variables(a_training("digits"))
     assert {"LAMPLIGHTER_HANG_TIMEOUT_S", "LAMPLIGHTER_METRICS_FROM_OUTPUT"} & made.keys() == set()
 
