@@ -39,6 +39,7 @@ class TrainingWorld(World):
     kind = "ModelTraining"
     first_stage = "train"
     args: tuple[str, ...] = ()
+    rounds_per_stage = 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,7 +121,7 @@ class TrainingWorld(World):
 
     @rule(fate=st.sampled_from(["succeed", *ENDS]), stages=st.integers(1, 3))
     def stages_take_their_course(self, fate: str, stages: int) -> None:
-        for _ in range(stages):
+        for _ in range(stages * self.rounds_per_stage):
             self._catch_up()
             self._finish(fate)
 

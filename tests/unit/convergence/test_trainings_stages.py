@@ -17,6 +17,7 @@ class StagesWorld(TrainingWorld):
 
     first_stage = "data"
     args = OPTIONAL
+    rounds_per_stage = 2  # there are twice as many, and runs should come to their ends
     ROUNDS = 30
 
     def __init__(self) -> None:

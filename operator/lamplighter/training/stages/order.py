@@ -1,4 +1,7 @@
-"""The stages of a run, in order, and the Job of each. This is the one place that lists them."""
+"""The stages of a run, in order, and the Job of each.
+
+A new stage is a module beside this one that defines a ``Stage``, and its place in ``STAGES``; nothing else lists them.
+"""
 
 from lamplighter.api.training import TrainingSpec
 from lamplighter.core.naming import ATTEMPT, RUN, STAGE, child, child_labels
