@@ -37,9 +37,7 @@ class TrainingWorld(World):
     """One training, its Jobs and its users."""
 
     kind = "ModelTraining"
-    first_stage = "train"
-    args: tuple[str, ...] = ()
-    rounds_per_stage = 1
+    first_stage, rounds_per_stage, args = "train", 1, ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,8 +56,8 @@ class TrainingWorld(World):
         self.server.watch_writes = self._check_write
         for name in (*NODES, *ELSEWHERE):
             self.server.put(a_node(name).obj())
-        training = a_training("digits").nodes(nodes).spec(image="a", ttlAfterFinished="1h", historyLimit=2)
-        training = training.spec(args=list(self.args)) if self.args else training
+        spec = {"image": "a", "args": list(self.args), "ttlAfterFinished": "1h", "historyLimit": 2}
+        training = a_training("digits").nodes(nodes).spec(**spec)
         training = training.packaged() if package else training
         training = training.queued() if how == "queued" else training
         training = training.elastic(1, 2) if how == "elastic" else training
@@ -207,8 +205,8 @@ class TrainingWorld(World):
         assert all(run["failures"][cause] == BUDGETS[cause] + 1 for cause in over)
         spent = sum(times for cause, times in run.get("failures", {}).items() if cause != "Preempted")
         paid = spent - len(over) - (run.get("failure", {}).get("cause") in ("Image", "Unschedulable"))
-        before_this_stage = run.get("restarts", 0) - paid
-        assert before_this_stage == 0 or (before_this_stage > 0 and run["stage"] != self.first_stage)
+        in_earlier_stages = run.get("restarts", 0) - paid
+        assert in_earlier_stages == 0 or (in_earlier_stages > 0 and run["stage"] != self.first_stage)
 
     @invariant()
     def no_attempt_is_run_twice(self) -> None:
@@ -239,8 +237,7 @@ class TrainingWorld(World):
             return
         running = [job for job in self._jobs() if active(job)]
         run = self._status.run
-        soon = any(due <= self.clock().timestamp() + RETRY for due in self.life.timers.values())
-        if not soon and run is not None:
+        if run is not None and all(due > self.clock().timestamp() + RETRY for due in self.life.timers.values()):
             assert len(running) <= (0 if run.state.final else 1), [job["metadata"]["name"] for job in running]
 
     @invariant()
@@ -286,7 +283,7 @@ class TrainingWorld(World):
         return self.server.owned("Job", self._uid)
 
     def _recorded(self, job: Obj) -> bool:
-        """True when the status has told of this Job's attempt."""
+        """True when the status records this Job's attempt."""
         run = self._status.run
         return run is not None and (
             place(job) < (run.number, STAGES.index(run.stage), run.attempt)

@@ -15,9 +15,7 @@ OPTIONAL = ("--data", "--check", "--gate")
 class StagesWorld(TrainingWorld):
     """A training that may want a stage before training, one after it, and a gate at the end."""
 
-    first_stage = "data"
-    args = OPTIONAL
-    rounds_per_stage = 2  # there are twice as many, and runs should come to their ends
+    first_stage, rounds_per_stage, args = "data", 2, OPTIONAL  # runs have twice as many stages to come to their ends
     ROUNDS = 30
 
     def __init__(self) -> None:
