@@ -11,11 +11,13 @@ from tests.builders.objects import NOW, Builder, Obj, later, uid_of
 from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import Ref
 from lamplighter.core.plan import Event, Plan, Snapshot
+from lamplighter.core.report import ProgressReport
 from lamplighter.deployment import plan as deployment
 from lamplighter.deployment.traffic.envoy.provider import ENVOY
 from lamplighter.deployment.traffic.provider import TrafficProvider
 from lamplighter.deployment.view import DeploymentOptions, DeploymentView
 from lamplighter.training import plan as training
+from lamplighter.training.reports import measured
 from lamplighter.training.view import TrainingOptions
 
 Cluster = Callable[["Scene"], None]
@@ -33,7 +35,7 @@ class Scene:
         self.children: dict[tuple[str, str], Obj] = {}
         self.related: dict[tuple[str, str], Obj] = {}
         self.nodes: dict[str, Obj] | None = None
-        self.report: Obj | None = None
+        self.report: ProgressReport | None = None
         self.options = TrainingOptions()
         self.now = NOW
         self.events: list[Event] = []
@@ -68,7 +70,7 @@ class Scene:
 
     def hearing(self, attempt: int = 1, run: int = 1, stage: str = "train", **report: object) -> Self:
         """A pod reports its progress."""
-        self.report = {"run": run, "stage": stage, "attempt": attempt, **report}
+        self.report = ProgressReport(run, stage, attempt, measured(report))
         return self
 
     def after(self, seconds: float) -> Self:
@@ -105,7 +107,7 @@ class Scene:
             deepcopy(self.children),
             deepcopy(self.related),
             nodes=deepcopy(self.nodes),
-            report=deepcopy(self.report),
+            report=self.report,
         )
 
     @property

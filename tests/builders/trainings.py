@@ -4,6 +4,8 @@ from typing import Any, Self
 
 from tests.builders.objects import Builder, Obj, at, owned_by
 
+from lamplighter.core.report import Measured, ProgressReport
+
 SHA = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
 RETRAIN = "lamplighter.dev/retrain"
 
@@ -106,3 +108,8 @@ def a_config_map(name: str = "code", **files: str) -> Obj:
     """A ConfigMap; ``train_py="..."`` is the file train.py."""
     data = {file.replace("_", "."): text for file, text in (files or {"train_py": "print('hello')"}).items()}
     return Builder("v1", "ConfigMap", name, data=data).obj()
+
+
+def reported(step: int) -> ProgressReport:
+    """A report of the first attempt of the first run."""
+    return ProgressReport(1, "train", 1, Measured(step=step))

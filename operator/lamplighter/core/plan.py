@@ -6,6 +6,7 @@ from typing import Literal
 
 from lamplighter.core.naming import OWNER_UID
 from lamplighter.core.objects import Obj, Ref, controller_uid, labels
+from lamplighter.core.report import ProgressReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,14 @@ class Snapshot:
     ``children`` and ``related`` are keyed by (kind, name); a related object that does not exist is absent.
     ``nodes`` holds the Nodes that the pods among the children are bound to, by name; one that is gone is absent.
     None: Nodes are not watched, or their states say nothing now.
-    ``report`` is what a pod said last about its progress (see progress.py), None when none has.
+    ``report`` is what a pod said last about its progress (see report.py), None when none has.
     """
 
     obj: Obj
     children: Mapping[tuple[str, str], Obj] = field(default_factory=dict)
     related: Mapping[tuple[str, str], Obj] = field(default_factory=dict)
     nodes: Mapping[str, Obj] | None = None
-    report: Obj | None = None
+    report: ProgressReport | None = None
 
     @property
     def namespace(self) -> str:

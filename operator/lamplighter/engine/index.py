@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from lamplighter.core.naming import MANAGED_BY, MANAGER, OWNER_LABEL
 from lamplighter.core.objects import Obj, Ref, condition, labels
 from lamplighter.core.plan import Snapshot
+from lamplighter.core.report import ProgressReport
 from lamplighter.engine.pruning import prune, same
 from lamplighter.engine.queue import Key
 
@@ -36,7 +37,7 @@ class Index:
         self._changed = changed
         self._nodes: dict[str, Obj] | None = {} if with_nodes else None
         self._silent: set[str] = set()
-        self._reports: dict[Key, Obj] = {}
+        self._reports: dict[Key, ProgressReport] = {}
         self._primary: dict[Key, Obj] = {}
         self._children: defaultdict[Key, dict[tuple[str, str], Obj]] = defaultdict(dict)
         self._references = references or {}
@@ -143,16 +144,16 @@ class Index:
         pod = None if owner is None else self.child(owner, "Pod", name)
         return None if owner is None or pod is None else (owner, pod)
 
-    def report(self, key: Key) -> Obj | None:
+    def report(self, key: Key) -> ProgressReport | None:
         """The last report of a pod of this object."""
         return self._reports.get(key)
 
-    def note(self, key: Key, report: Obj) -> None:
+    def note(self, key: Key, report: ProgressReport) -> None:
         """Store the report of a pod of this object in place of the previous one."""
         if key in self._primary:
             self._reports[key] = report
 
-    def reports(self) -> Iterator[tuple[Key, Obj]]:
+    def reports(self) -> Iterator[tuple[Key, ProgressReport]]:
         """The last report of each object that has one."""
         return iter(list(self._reports.items()))
 

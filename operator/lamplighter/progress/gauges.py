@@ -9,7 +9,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from lamplighter.api.training import FINAL_STATES
-from lamplighter.core.objects import Obj, moment
+from lamplighter.core.objects import moment
+from lamplighter.core.report import ProgressReport
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
 from lamplighter.engine.reconcile import utc_now
@@ -21,7 +22,7 @@ REPORTING = ("lamplighter_trainings_reporting", "Trainings that report; the firs
 NUMBERS = {
     "step": ("lamplighter_training_step", "Optimizer steps done."),
     "total": ("lamplighter_training_steps_total", "Optimizer steps wanted."),
-    "samplesPerSecond": ("lamplighter_training_samples_per_second", "Throughput over all ranks."),
+    "samples_per_second": ("lamplighter_training_samples_per_second", "Throughput over all ranks."),
 }
 AGE = ("lamplighter_training_heartbeat_age_seconds", "Time since the last sign of life.")
 METRIC = ("lamplighter_training_metric", "A metric that the training reports.")
@@ -46,17 +47,18 @@ class TrainingGauges(Collector):
         for key, report in current[:TRAININGS]:
             whose = [key.namespace, key.name]
             for field, family in families.items():
-                if field in report:
-                    family.add_metric(whose, report[field])
-            age.add_metric(whose, max((now - moment(report["heartbeat"])).total_seconds(), 0.0))
-            for name, value in report.get("metrics", {}).items():
+                if (value := getattr(report.measured, field)) is not None:
+                    family.add_metric(whose, float(value))
+            alive = report.measured.heartbeat or report.received
+            age.add_metric(whose, max((now - moment(alive)).total_seconds(), 0.0))
+            for name, value in report.measured.metrics.items():
                 metric.add_metric([*whose, name], float(value))
         yield from (*families.values(), age, metric)
 
-    def _is_current(self, key: Key, report: Obj) -> bool:
+    def _is_current(self, key: Key, report: ProgressReport) -> bool:
         run = (self._index.get(key) or {}).get("status", {}).get("run") or {}
-        own = (report["run"], report["stage"], report["attempt"])
-        return (run.get("number"), run.get("stage"), run.get("attempt")) == own and run.get("state") not in FINAL_STATES
+        current = (run.get("number"), run.get("stage"), run.get("attempt"))
+        return current == report.place and run.get("state") not in FINAL_STATES
 
 
 async def page(index: Index) -> bytes:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from datetime import datetime
 
-from lamplighter.core.objects import Obj
+from lamplighter.core.report import ProgressReport
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key, KeyedQueue
 from lamplighter.engine.reconcile import utc_now
@@ -82,10 +82,10 @@ class Intake:
         self._sequences.put(sender.uid, report.sequence)
         self._note(sender, report.kept(sender.pod, sender.stage, heartbeat, now))
 
-    def _note(self, sender: Sender, kept: Obj) -> None:
+    def _note(self, sender: Sender, kept: ProgressReport) -> None:
         last = self._index.report(sender.key)
         self._index.note(sender.key, kept)
-        if last is None or any(last[field] != kept[field] for field in ("run", "stage", "attempt")):
+        if last is None or last.place != kept.place:
             self._slots.take(_now())
             self._queue.add_by(sender.key, 0.0)
         else:

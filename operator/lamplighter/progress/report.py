@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from pydantic.alias_generators import to_camel
 
 from lamplighter.api.progress import MAX_METRICS, METRIC_NAME
-from lamplighter.core.objects import RFC3339, Obj, moment, timestamp
+from lamplighter.core.objects import RFC3339, moment, timestamp
+from lamplighter.core.report import Measured, ProgressReport
 from lamplighter.progress.refusal import Refusal
 
 MAX_BYTES = 16 * 1024
@@ -39,11 +40,18 @@ class Report(BaseModel):
     seconds_per_step: Rate | None = None
     checkpoint_step: Count | None = None
 
-    def kept(self, pod: str, stage: str, heartbeat: datetime, received: datetime) -> Obj:
-        """The report as the index keeps it: with the names of the wire, without unset fields."""
-        said: Obj = self.model_dump(by_alias=True, exclude_none=True)
-        known = {"pod": pod, "stage": stage, "heartbeat": timestamp(heartbeat), "received": timestamp(received)}
-        return said | known
+    def kept(self, pod: str, stage: str, heartbeat: datetime, received: datetime) -> ProgressReport:
+        """The report as the index keeps it, and plans read it."""
+        measured = Measured(
+            step=self.step,
+            total=self.total,
+            metrics=self.metrics,
+            samples_per_second=self.samples_per_second,
+            seconds_per_step=self.seconds_per_step,
+            checkpoint_step=self.checkpoint_step,
+            heartbeat=timestamp(heartbeat),
+        )
+        return ProgressReport(self.run, stage, self.attempt, measured, pod, timestamp(received))
 
 
 def parse(body: bytes) -> Report:

@@ -3,25 +3,25 @@
 import math
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from lamplighter.api.progress import MAX_METRICS, METRIC_NAME, Progress
 from lamplighter.api.training import Run
 from lamplighter.core.objects import RFC3339, Obj, moment, timestamp
+from lamplighter.core.report import Measured, Number
 from lamplighter.training.view import TrainingView
 
 WRITE_EVERY = 10.0
 """Seconds between two status writes that change nothing but progress."""
-_WORDS = frozenset({"nan", "inf", "-inf"})
+_WORDS: tuple[Literal["nan", "inf", "-inf"], ...] = ("nan", "inf", "-inf")
 
 
 def heard(view: TrainingView, run: Run) -> Progress | None:
     """The newest progress of the current attempt: from the last report, or what the status already shows."""
     report = view.snapshot.report
-    current = (run.number, run.stage, run.attempt)
-    if report is None or (report.get("run"), report.get("stage"), report.get("attempt")) != current:
+    if report is None or report.place != (run.number, run.stage, run.attempt):
         return run.progress
-    told = shown(report)
+    told = shown(report.measured)
     written = run.progress
     if written is not None and told == written.model_copy(update={"time": None}):
         return written
@@ -40,36 +40,46 @@ def final(run: Run, said: Obj, when: str) -> Progress | None:
     if not any(key in said for key in ("step", "metrics")):
         return run.progress
     known = {} if run.progress is None else run.progress.model_dump(by_alias=True, exclude_none=True)
-    told = shown(said).model_dump(by_alias=True, exclude_none=True)
+    told = shown(measured(said)).model_dump(by_alias=True, exclude_none=True)
     metrics = {**known.get("metrics", {}), **told.pop("metrics", {})}
     merged = {**known, **told, "metrics": dict(list(metrics.items())[-MAX_METRICS:]), "time": when}
     merged.pop("eta", None)
     return Progress.model_validate(merged)
 
 
-def shown(report: Obj) -> Progress:
-    """A report as users read it. Pods are not trusted: fields of a wrong type are left out."""
-    step, total = _whole(report.get("step")), _whole(report.get("total"))
-    metrics = report.get("metrics")
+def measured(said: Obj) -> Measured:
+    """What a termination message says. Pods are not trusted: fields of a wrong type are left out."""
+    metrics = said.get("metrics")
     pairs = metrics.items() if isinstance(metrics, dict) else ()
+    return Measured(
+        step=_whole(said.get("step")),
+        total=_whole(said.get("total")),
+        metrics=dict(list(_metrics(pairs))[:MAX_METRICS]),
+        samples_per_second=_number(said.get("samplesPerSecond")),
+        seconds_per_step=_number(said.get("secondsPerStep")),
+        checkpoint_step=_whole(said.get("checkpointStep")),
+        heartbeat=_time(said.get("heartbeat")),
+    )
+
+
+def shown(measured: Measured) -> Progress:
+    """What was measured, as users read it."""
+    step, total = measured.step, measured.total
     return Progress(
         step=step,
         total=total,
         steps=None if step is None else f"{step}/{total}" if total else str(step),
-        metrics=dict(list(_metrics(pairs))[:MAX_METRICS]),
-        samples_per_second=number(report.get("samplesPerSecond")),
-        eta=_eta(step, total, report.get("secondsPerStep")),
-        checkpoint_step=_whole(report.get("checkpointStep")),
-        heartbeat=_time(report.get("heartbeat")),
+        metrics={name: number(value) for name, value in measured.metrics.items()},
+        samples_per_second=None if measured.samples_per_second is None else number(measured.samples_per_second),
+        eta=_eta(step, total, measured.seconds_per_step),
+        checkpoint_step=measured.checkpoint_step,
+        heartbeat=measured.heartbeat,
     )
 
 
-def number(value: Any) -> str | None:
-    """Six digits of a number, or nan, inf, -inf; None for anything else."""
-    if isinstance(value, str) and value in _WORDS:
-        return value
-    exact = _float(value)
-    return None if exact is None else f"{exact:.6g}"
+def number(value: Number) -> str:
+    """Six digits of a number, or nan, inf, -inf."""
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def duration(seconds: float) -> str:
@@ -83,22 +93,23 @@ def duration(seconds: float) -> str:
     return "".join(parts[:2])
 
 
-def _eta(step: int | None, total: int | None, seconds_per_step: Any) -> str | None:
-    pace = _float(seconds_per_step)
-    if step is None or not total or pace is None:
+def _eta(step: int | None, total: int | None, seconds_per_step: Number | None) -> str | None:
+    if step is None or not total or seconds_per_step is None or isinstance(seconds_per_step, str):
         return None
-    left = (total - step) * pace
+    left = (total - step) * seconds_per_step
     return duration(left) if math.isfinite(left) and 0 <= left < 1e9 else None
 
 
-def _metrics(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, str]]:
+def _metrics(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Number]]:
     for name, value in pairs:
-        if isinstance(name, str) and re.fullmatch(METRIC_NAME, name) and (text := number(value)):
-            yield name, text
+        if isinstance(name, str) and re.fullmatch(METRIC_NAME, name) and (known := _number(value)) is not None:
+            yield name, known
 
 
-def _float(value: Any) -> float | None:
-    """The number as a float; infinity where it is too large for one, since JSON sets no limit."""
+def _number(value: Any) -> Number | None:
+    """The number as a float, infinity where it is too large for one, since JSON sets no limit; or one of the words."""
+    if isinstance(value, str):
+        return next((word for word in _WORDS if word == value), None)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -3,6 +3,7 @@
 import pytest
 from tests.builders import a_deployment, a_job, a_pod, a_training, a_workload
 from tests.builders.objects import Builder, Obj
+from tests.builders.trainings import reported
 from tests.unit.deployment.scenes import with_candidate
 
 from lamplighter.core.objects import Ref
@@ -185,13 +186,13 @@ def test_a_pod_is_found_by_its_own_name(index: Index) -> None:
 
 
 def test_the_last_report_is_kept_until_the_object_goes(index: Index) -> None:
-    index.note(TRAINING, {"step": 0})
+    index.note(TRAINING, reported(0))
     assert index.report(TRAINING) is None
     training = version(a_training(), 1)
     index.put(training)
     for step in (1, 2):
-        index.note(TRAINING, {"step": step})
-    assert index.report(TRAINING) == {"step": 2}
-    assert list(index.reports()) == [(TRAINING, {"step": 2})]
+        index.note(TRAINING, reported(step))
+    assert index.report(TRAINING) == reported(2)
+    assert list(index.reports()) == [(TRAINING, reported(2))]
     index.remove(training)
     assert index.report(TRAINING) is None

@@ -3,6 +3,7 @@
 import pytest
 from tests.builders import a_job, a_node, a_pod, a_training
 from tests.builders.objects import Builder, Obj
+from tests.builders.trainings import reported
 
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
@@ -92,16 +93,16 @@ def test_without_a_watch_of_nodes_a_snapshot_has_none() -> None:
 
 
 def test_the_newest_report_is_shown_and_goes_with_its_object(index: Index) -> None:
-    index.note(TRAINING, {"step": 1})
-    index.note(TRAINING, {"step": 2})
+    index.note(TRAINING, reported(1))
+    index.note(TRAINING, reported(2))
     snapshot = index.snapshot(TRAINING)
     assert snapshot is not None
-    assert snapshot.report == {"step": 2}
-    assert list(index.reports()) == [(TRAINING, {"step": 2})]
+    assert snapshot.report == reported(2)
+    assert list(index.reports()) == [(TRAINING, reported(2))]
     index.remove(a_training().obj())
     assert list(index.reports()) == []
 
 
 def test_a_report_about_nothing_that_is_known_is_dropped(index: Index) -> None:
-    index.note(Key("ModelTraining", "team", "gone"), {"step": 1})
+    index.note(Key("ModelTraining", "team", "gone"), reported(1))
     assert list(index.reports()) == []

@@ -86,3 +86,9 @@ class OnePod:
         self.asked.set()
         await self.may_answer.wait()
         return a_review(self._pod, audiences=[audience])
+
+
+def step_of(index: Index) -> int | None:
+    """The step in the last report of the training."""
+    report = index.report(KEY)
+    return report.measured.step if report is not None else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.unit.progress.scenes import KEY, OnePod, a_report, a_scene, a_token
+from tests.unit.progress.scenes import OnePod, a_report, a_scene, a_token, step_of
 
 from lamplighter.core.objects import timestamp
 from lamplighter.engine import metrics
@@ -61,7 +61,7 @@ async def door() -> AsyncIterator[Door]:
 async def test_a_report_is_taken(door: Door) -> None:
     response = await door.knock(door.body(step=7))
     assert response.status == 204
-    assert (door.index.report(KEY) or {})["step"] == 7
+    assert step_of(door.index) == 7
     assert response.headers["Connection"] == "close"
 
 

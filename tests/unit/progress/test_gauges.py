@@ -6,21 +6,24 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.builders.objects import NOW, at, later
 from tests.unit.progress.scenes import KEY, a_running_training
 
+from lamplighter.core.report import Measured, ProgressReport
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key
 from lamplighter.progress import gauges
 from lamplighter.progress.gauges import TrainingGauges
 
-REPORT = {
-    "run": 1,
-    "stage": "train",
-    "attempt": 1,
-    "heartbeat": at(-30),
-    "step": 120,
-    "total": 1000,
-    "samplesPerSecond": 532.5,
-    "metrics": {"loss": 0.5, "grad": "nan", "lr": 1},
-}
+REPORT = ProgressReport(
+    1,
+    "train",
+    1,
+    Measured(
+        step=120,
+        total=1000,
+        metrics={"loss": 0.5, "grad": "nan", "lr": 1},
+        samples_per_second=532.5,
+        heartbeat=at(-30),
+    ),
+)
 WHOSE = {"namespace": "team", "name": "digits"}
 
 
@@ -49,7 +52,7 @@ def test_a_training_that_reports_is_told_with_all_that_it_said() -> None:
 def test_what_was_not_said_is_not_told() -> None:
     index = Index()
     index.put(a_running_training().obj())
-    index.note(KEY, {"run": 1, "stage": "train", "attempt": 1, "heartbeat": later(60).isoformat()})
+    index.note(KEY, ProgressReport(1, "train", 1, Measured(heartbeat=later(60).isoformat())))
     assert samples(index) == {
         "lamplighter_trainings_reporting": [({}, 1)],
         "lamplighter_training_heartbeat_age_seconds": [(WHOSE, 0)],

@@ -17,6 +17,7 @@ from tests.unit.progress.scenes import (
     a_scene,
     a_token,
     caller_of,
+    step_of,
 )
 
 from lamplighter.engine.index import Index
@@ -106,7 +107,7 @@ def test_a_report_that_is_not_newer_is_refused(sequence: int) -> None:
     async def story(scene: Scene) -> None:
         assert scene.accept(sequence=5, step=5) == 204
         assert scene.accept(sequence=sequence, step=4) == 409
-        assert (scene.index.report(KEY) or {})["step"] == 5
+        assert step_of(scene.index) == 5
 
     told(story)
 

@@ -36,7 +36,7 @@ def progress(scene: Scene) -> dict[str, Any]:
 
 def told(**report: Any) -> dict[str, Any]:
     """What becomes of these fields of a report."""
-    return reports.shown(report).model_dump(by_alias=True, exclude_none=True, exclude={"metrics"})
+    return reports.shown(reports.measured(report)).model_dump(by_alias=True, exclude_none=True, exclude={"metrics"})
 
 
 def test_a_report_is_shown_as_people_read_it() -> None:
@@ -138,7 +138,7 @@ def test_the_last_report_counts_when_the_last_words_tell_nothing() -> None:
     ids=lambda value: str(value)[:8],
 )
 def test_numbers_are_told_with_six_digits(value: Any, text: str | None) -> None:
-    assert reports.number(value) == text
+    assert reports.shown(reports.measured({"samplesPerSecond": value})).samples_per_second == text
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_durations_are_told_with_their_two_largest_parts(seconds: float, text: s
 )
 def test_what_has_a_wrong_type_is_left_out(wrong: dict[str, Any]) -> None:
     assert told(**wrong) == {}
-    assert reports.shown(wrong).metrics == {}
+    assert reports.shown(reports.measured(wrong)).metrics == {}
 
 
 @pytest.mark.parametrize(
@@ -180,17 +180,16 @@ def test_without_a_sound_pace_there_is_no_time_left(seconds_per_step: Any) -> No
 
 
 def test_no_more_metrics_are_shown_than_the_api_takes() -> None:
-    assert len(reports.shown({"metrics": {f"m{number}": number for number in range(100)}}).metrics) == 32
+    assert len(reports.shown(reports.measured({"metrics": {f"m{n}": n for n in range(100)}})).metrics) == 32
 
 
 @settings(max_examples=40)
 @given(
-    report=st.dictionaries(st.sampled_from([*REPORT, "run", "attempt"]), ANYTHING),
+    report=st.dictionaries(st.sampled_from([*REPORT]), ANYTHING),
     last_words=st.dictionaries(st.sampled_from([*REPORT, "reason", "message", "tail"]), ANYTHING),
 )
 def test_no_report_can_make_a_status_that_the_api_refuses(report: dict[str, Any], last_words: dict[str, Any]) -> None:
-    scene = running()
-    scene.report = {**report, "run": 1, "stage": "train", "attempt": 1}
+    scene = running().hearing(**report)
     scene.act()
     scene.having(pod(0).told(1, **last_words)).act()
     TrainingStatus.model_validate(scene.obj["status"])
