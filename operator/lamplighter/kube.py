@@ -7,7 +7,7 @@ as plain dicts, because building and validating the client's models costs more C
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -35,6 +35,8 @@ _NEWS = ",".join(("regarding.kind=Pod", "type=Normal", *(f"reason!={reason}" for
 """The Events about pods that are more than the story of a start, and no warnings."""
 _EVENTS_AGE = 2.0
 """Seconds for which a listing of a namespace's Events is used: a whole cabinet of trainings may want it at once."""
+_SILENCE = 70.0
+"""Seconds without a byte after which a watch counts as broken: the API server sends a bookmark every minute."""
 NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 
 log = logging.getLogger(__name__)
@@ -53,10 +55,17 @@ class Client:
         self._namespaces = tuple(namespaces)
         self._configuration = configuration
         self._host = configuration.host.rstrip("/")
+        ssl, headers = RESTClientObject(configuration).ssl_context, {"User-Agent": f"lamplighter/{__version__}"}
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=RESTClientObject(configuration).ssl_context, limit=64),
+            connector=aiohttp.TCPConnector(ssl=ssl, limit=64),
             timeout=aiohttp.ClientTimeout(total=timeout),
-            headers={"User-Agent": f"lamplighter/{__version__}"},
+            headers=headers,
+        )
+        # Watches have connections of their own: each holds one for minutes, and there may be any number of namespaces.
+        self._watches = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=ssl, limit=0),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeout, sock_read=_SILENCE),
+            headers=headers,
         )
         self._events: dict[str, asyncio.Future[list[Obj]]] = {}
         self.may_write: Callable[[], bool] = lambda: True
@@ -65,6 +74,7 @@ class Client:
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
+        await self._watches.close()
 
     async def get(self, ref: Ref) -> Obj | None:
         """The object, or None."""
@@ -111,7 +121,8 @@ class Client:
 
     async def _news(self, namespace: str) -> list[Obj]:
         try:
-            return [event async for event in self._pages("Event", _url("Event", namespace), {"fieldSelector": _NEWS})]
+            pages = self.pages("Event", namespace, {"fieldSelector": _NEWS})
+            return [event async for page in pages for event in page["items"]]
         except ApiError as error:
             if not error.refused:
                 raise
@@ -137,26 +148,44 @@ class Client:
 
     async def generations(self, kind: str) -> Iterable[tuple[Key, int]]:
         """Key and generation of every object of a kind, in pages, metadata only."""
-        urls = [_url(kind, namespace) for namespace in self._namespaces]
-        cluster_wide = f"{RESOURCES[kind].path}/{RESOURCES[kind].plural}"
         metas = [
             item["metadata"]
-            for url in urls or [cluster_wide]
-            async for item in self._pages(kind, url, {}, accept=_METADATA_ONLY)
+            for namespace in self._namespaces or (None,)
+            async for page in self.pages(kind, namespace, accept=_METADATA_ONLY)
+            for item in page["items"]
         ]
         return [(Key(kind, meta["namespace"], meta["name"]), meta.get("generation", 0)) for meta in metas]
 
-    async def _pages(
-        self, kind: str, url: str, query: dict[str, str], accept: str = "application/json"
-    ) -> AsyncIterator[Obj]:
-        query = {**query, "limit": str(_PAGE)}
+    async def pages(
+        self, kind: str, namespace: str | None, query: Mapping[str, str] | None = None, accept: str = "application/json"
+    ) -> AsyncGenerator[Obj, None]:
+        """List a kind in a namespace (None: in the whole cluster), page by page; ``items`` is never null."""
+        wanted = {**(query or {}), "limit": str(_PAGE)}
         while True:
-            page = await self._send("GET", "list", kind, f"{url}?{urlencode(query)}", accept=accept)
-            for item in page["items"] or ():
-                yield item
-            query["continue"] = page["metadata"].get("continue") or ""
-            if not query["continue"]:
+            page = await self._send("GET", "list", kind, f"{_url(kind, namespace)}?{urlencode(wanted)}", accept=accept)
+            page["items"] = page["items"] or []
+            yield page
+            wanted["continue"] = page["metadata"].get("continue") or ""
+            if not wanted["continue"]:
                 return
+
+    async def watch(self, kind: str, namespace: str | None, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        """What the API server sends on a watch, in pieces of any size, until it ends the watch.
+
+        Raises:
+            ApiError: the API server refused the watch, or the connection was lost or silent for too long.
+        """
+        url, resource = f"{self._host}{_url(kind, namespace)}?{urlencode(query)}", RESOURCES[kind].plural
+        headers = {"Accept": "application/json", **await self._authorization()}
+        try:
+            async with self._watches.get(url, headers=headers) as response:
+                metrics.REQUESTS.labels("watch", resource, response.status).inc()
+                if response.status >= 400:
+                    raise _error(response, await response.read())
+                async for piece in response.content.iter_any():
+                    yield piece
+        except NO_ANSWER as error:
+            raise ApiError(0, type(error).__name__, str(error) or "nothing was received in time") from error
 
     async def _send(
         self,
@@ -172,10 +201,7 @@ class Client:
     ) -> Obj:
         if method != "GET" and leader_only and not self.may_write():
             raise ApiError(0, "NotLeader", "the lease may have been lost")
-        headers = {"Content-Type": content_type, "Accept": accept}
-        token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        if token:
-            headers["Authorization"] = token
+        headers = {"Content-Type": content_type, "Accept": accept, **await self._authorization()}
         data = None if body is None else orjson.dumps(body)
         resource = RESOURCES[kind].plural
         try:
@@ -189,6 +215,11 @@ class Client:
         except NO_ANSWER as error:
             metrics.REQUESTS.labels(verb, resource, "none").inc()
             raise ApiError(0, type(error).__name__, str(error) or "no answer in time") from error
+
+    async def _authorization(self) -> dict[str, str]:
+        """The header that says who we are; asked for each request, because the client reads a renewed token anew."""
+        token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return {"Authorization": token} if token else {}
 
 
 async def configuration() -> Configuration:
@@ -211,9 +242,9 @@ async def connect(settings: Settings) -> AsyncIterator[Client]:
         await client.close()
 
 
-def _url(kind: str, namespace: str, name: str = "") -> str:
+def _url(kind: str, namespace: str | None, name: str = "") -> str:
     resource = RESOURCES[kind]
-    place = f"/namespaces/{namespace}" if resource.namespaced else ""
+    place = f"/namespaces/{namespace}" if resource.namespaced and namespace is not None else ""
     url = f"{resource.path}{place}/{resource.plural}"
     return f"{url}/{name}" if name else url
 
