@@ -99,10 +99,13 @@ class Index:
                 del self._children[owner]
         return {owner}
 
-    def sweep(self, kind: str, namespace: str | None, listed: set[tuple[str, str]]) -> set[Key]:
-        """Remove the objects of a kind that a listing of the namespace (None: all) no longer contains.
+    def sweep(
+        self, kind: str, namespace: str | None, listed: set[tuple[str, str]], version: str | None = None
+    ) -> set[Key]:
+        """Forget the objects of a kind that a listing of the namespace (None: all) no longer contains.
 
-        They were deleted while the watch was interrupted. Returns the keys to reconcile.
+        They were deleted while the watch was interrupted. ``version``: the listing's; an object that is newer, such as
+        one that was just created, stays. Returns the keys to reconcile.
         """
         if kind == "Node":
             known = list((self._nodes or {}).values())
@@ -114,7 +117,7 @@ class Index:
         keys: set[Key] = set()
         for obj in known:
             place = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
-            if place not in listed and namespace in (None, place[0]):
+            if place not in listed and namespace in (None, place[0]) and not _made_after(version, obj):
                 keys |= self.remove(obj)
         return keys
 
@@ -239,3 +242,7 @@ def _key(obj: Obj) -> Key:
 def _newer(obj: Obj, known: Obj | None) -> bool:
     """Resource versions are ordered within a kind (KEP-5504), also between objects that reuse a name."""
     return known is None or int(obj["metadata"]["resourceVersion"]) > int(known["metadata"]["resourceVersion"])
+
+
+def _made_after(version: str | None, obj: Obj) -> bool:
+    return version is not None and int(obj["metadata"]["resourceVersion"]) > int(version)

@@ -155,6 +155,13 @@ def test_a_listing_forgets_what_it_does_not_have(index: Index) -> None:
     assert index.snapshot(TRAINING) is None
 
 
+def test_a_listing_says_nothing_about_what_is_newer(index: Index) -> None:
+    index.put(version(a_training(), 1))
+    index.put(version(a_job(a_training().obj()), 5))
+    assert index.sweep("Job", None, set(), "4") == set()
+    assert index.sweep("Job", None, set(), "5") == {TRAINING}
+
+
 def test_a_snapshot_does_not_change_when_the_index_does(index: Index) -> None:
     index.put(version(a_training(), 1))
     snapshot = index.snapshot(TRAINING)
