@@ -88,7 +88,8 @@ async def resync(
 ) -> None:
     """For ever: queue every object, and compare the index with the API server.
 
-    An object that is behind twice in a row means that a watch has stopped while the process runs.
+    An object that is behind twice in a row means that a watch has stopped while the process runs. One that is no longer
+    listed is forgotten.
     """
     suspects: set[Key] = set()
     while True:
@@ -96,11 +97,16 @@ async def resync(
         behind: set[Key] = set()
         try:
             for kind in kinds:
+                unlisted = {key: index.get(key) for key in list(index.keys()) if key.kind == kind}
                 for key, generation in await lister.generations(kind):
                     queue.add(key)
                     known = index.get(key)
                     if known is None or known["metadata"]["generation"] < generation:
                         behind.add(key)
+                    unlisted.pop(key, None)
+                for obj in filter(None, unlisted.values()):
+                    for key in index.remove(obj):
+                        queue.add(key)
         except Exception as error:
             log.warning("the resync could not list the objects: %s", error)
             continue

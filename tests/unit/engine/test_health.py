@@ -75,6 +75,20 @@ def test_a_resync_that_cannot_list_continues_and_judges_nothing() -> None:
     assert len(queue) == 1
 
 
+def test_a_resync_forgets_what_is_no_longer_listed() -> None:
+    async def story() -> tuple[list[Key], Key]:
+        index, queue = Index(), KeyedQueue()
+        for name in ("digits", "gone"):
+            index.put(a_training(name).obj())
+        task = asyncio.create_task(resync(600, Lister(1), ["ModelTraining"], index, queue, Health(queue, 180)))
+        await asyncio.sleep(601)
+        task.cancel()
+        await queue.get()
+        return list(index.keys()), await queue.get()
+
+    assert run(story()) == ([KEY], Key("ModelTraining", "team", "gone"))
+
+
 def test_a_stuck_reconcile_makes_the_process_ill() -> None:
     async def story() -> tuple[str | None, str | None]:
         queue = KeyedQueue()
