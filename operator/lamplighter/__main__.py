@@ -147,7 +147,7 @@ async def _operate(
 ) -> None:
     """Watch and reconcile until ``stop`` is set or a task ends that should not."""
     index = new_index(queue, with_nodes=settings.watch_nodes)
-    watch = handlers.Watch(index, queue, settings.namespaces, nodes=settings.watch_nodes)
+    watch = handlers.Watch(client, index, queue, settings.namespaces, nodes=settings.watch_nodes)
     answers = readers(settings, index, client, pods)
     reconciler = Reconciler(client, index, kinds(settings), answers, settings.identity)
     ready = functools.partial(_may_take_reports, watch, client)

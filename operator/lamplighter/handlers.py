@@ -1,31 +1,33 @@
 """The only file with Kopf decorators: events in, keys out.
 
-Kopf logs in, lists, watches, reconnects and resumes. It writes nothing: there are no handlers that would need a
-finalizer or an annotation. What Kopf would do with each event afterwards (a task per object, indexing, causes,
-differences) took half of the operator's CPU and is of no use here, so its watcher is replaced by one that reads the
-same stream. That is inside Kopf: pyproject.toml holds its minor version, tests/unit/test_handlers.py tells when it
-moves.
+What people write, ModelTrainings and ModelDeployments, comes from Kopf: it logs in, lists, watches and reconnects. It
+writes nothing, since no handler here needs a finalizer or an annotation. What the operator itself creates, and Nodes,
+make most of the events by far. They come from :mod:`lamplighter.informer`, because Kopf starts a task per object and
+computes the differences of each event, which would take half of the operator's CPU time.
+
+Kopf does not report that a listing is complete, and after a watch that it cannot resume it lists again without
+reporting what was deleted meanwhile. So both kinds are listed here as well: once at the start, and again whenever there
+is a sign that a watch could not be resumed. Each listing adds what the index lacks and removes what no longer exists.
 """
 
 import asyncio
-import contextlib
 import dataclasses
 import logging
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Coroutine, Iterable
 from typing import Any
 
 import kopf
-from kopf._cogs.clients.watching import Bookmark, infinite_watch
-from kopf._cogs.structs.references import Namespace
-from kopf._core.reactor import queueing
 
+from lamplighter.api import GROUP, VERSION
 from lamplighter.core.naming import SELECTOR
 from lamplighter.core.objects import Obj
 from lamplighter.engine import metrics
+from lamplighter.engine.api import ApiError
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import Key, KeyedQueue
 from lamplighter.engine.resources import PRIMARY, RESOURCES, Resource
+from lamplighter.informer import Informer, Listing, Patience, Source, list_all
 
 WATCHED = {entry.plural: entry for entry in RESOURCES.values() if entry.watched}
 NODES = RESOURCES["Node"].plural
@@ -37,19 +39,19 @@ class Watch:
     """Keeps the index and feeds the queue. ``complete`` is set when the index holds everything."""
 
     def __init__(
-        self, index: Index, queue: KeyedQueue, namespaces: Collection[str] = (), *, nodes: bool = True
+        self, source: Source, index: Index, queue: KeyedQueue, namespaces: Collection[str] = (), *, nodes: bool = True
     ) -> None:
         """``namespaces``: where to watch; empty: in the whole cluster. ``nodes``: whether Nodes are watched, too."""
-        self._watched = {plural: entry for plural, entry in WATCHED.items() if nodes or plural != NODES}
+        self._source = source
         self._index = index
         self._queue = queue
         self._namespaces = namespaces
-        where: list[str | None] = [*namespaces] or [None]
-        self._unlisted = {
-            (entry.plural, namespace)
-            for entry in self._watched.values()
-            for namespace in (where if entry.namespaced else [None])
-        }
+        watched = [entry for entry in WATCHED.values() if nodes or entry.plural != NODES]
+        self._streams = [(entry, namespace) for entry in watched for namespace in self._places(entry)]
+        self._unlisted = {(entry.kind, namespace) for entry, namespace in self._streams}
+        self._in_doubt = asyncio.Event()
+        self._deleted: set[str] | None = None
+        """The uids of what Kopf reports as deleted while a listing of ours is under way."""
         self._broken: BaseException | None = None
         self._stop = asyncio.Event()
         self.ready = asyncio.Event()
@@ -59,11 +61,20 @@ class Watch:
         """Watch until :meth:`stop`.
 
         Raises:
-            Exception: a stream ended that should not; without it the index would go stale.
+            Exception: a watch ended for good; without it the index would go stale.
         """
-        with self._in_place_of_kopfs_watcher():
+        self._in_doubt.set()
+        children = [
+            Informer(self._source, entry, namespace, self, selector=SELECTOR if entry.namespaced else "")
+            for entry, namespace in self._streams
+            if entry.kind not in PRIMARY
+        ]
+        # These tasks begin before Kopf does: in the end it cancels every task that began after it.
+        endless = [*(informer.run() for informer in children), self._list_primaries()]
+        tasks = [asyncio.create_task(self._guarded(each)) for each in endless]
+        try:
             await kopf.operator(
-                registry=_registry(self._watched.values()),
+                registry=self._registry(),
                 settings=_settings(),
                 standalone=True,
                 clusterwide=not self._namespaces,
@@ -71,6 +82,10 @@ class Watch:
                 stop_flag=self._stop,
                 ready_flag=self.ready,
             )
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         if self._broken is not None:
             raise self._broken
 
@@ -78,50 +93,112 @@ class Watch:
         """Have :meth:`run` end."""
         self._stop.set()
 
-    async def _follow(self, *, resource: kopf.Resource, namespace: Namespace, settings: Any, **more: Any) -> None:
-        """Read one stream for ever: every listing, then every change."""
-        paused = more.get("operator_paused")
-        stream = infinite_watch(settings=settings, resource=resource, namespace=namespace, operator_paused=paused)
-        kind = WATCHED[resource.plural].kind
-        count = metrics.EVENTS.labels(resource.plural).inc
-        listed: set[tuple[str, str]] = set()
+    def put(self, obj: Obj) -> None:
+        """Take an object that exists or has changed."""
+        metrics.EVENTS.labels(RESOURCES[obj["kind"]].plural).inc()
+        for key in self._index.put(obj):  # of those that an object concerns, only itself can be new
+            self._queue.add(key, new=not obj.get("status") and _is(key, obj))
+
+    def remove(self, obj: Obj) -> None:
+        """Take an object that was deleted."""
+        metrics.EVENTS.labels(RESOURCES[obj["kind"]].plural).inc()
+        self._add(self._index.remove(obj))
+
+    def listed(self, kind: str, namespace: str | None, listing: Listing) -> None:
+        """Take note of a complete listing: what it lacks is gone."""
+        self._add(self._index.sweep(kind, namespace, listing.places, listing.version))
+        if (kind, namespace) not in self._unlisted and kind not in PRIMARY:
+            self._in_doubt.set()  # what interrupted this watch may have interrupted Kopf's
+        self._unlisted.discard((kind, namespace))
+        if not self._unlisted:
+            self.complete.set()
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry)(_login)
+
+        @kopf.on.event(GROUP, VERSION, "modeltrainings", registry=registry)
+        @kopf.on.event(GROUP, VERSION, "modeldeployments", registry=registry)
+        async def changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
+            try:
+                self._take(event, memo)
+            except Exception as error:  # Kopf would log it and go on with an index that lacks this event
+                self._break(error)
+                raise
+
+        return registry
+
+    def _take(self, event: kopf.RawEvent, memo: kopf.Memo) -> None:
+        """Take an event of Kopf's. ``memo`` is what Kopf keeps for us about this object until it is deleted."""
+        obj: Obj = dict(event["object"])
+        if event["type"] == "DELETED":
+            if self._deleted is not None:
+                self._deleted.add(obj["metadata"]["uid"])
+            self.remove(obj)
+            return
+        if event["type"] is None and memo.get("known"):
+            self._in_doubt.set()  # Kopf has listed again
+        memo["known"] = True
+        self.put(obj)
+
+    async def _list_primaries(self) -> None:
+        """List what people write, whenever it is in doubt that Kopf has reported all of it."""
+        patience = Patience()
+        while True:
+            await self._in_doubt.wait()
+            try:
+                await self._list_once()
+                patience.works()
+            except ApiError as error:
+                self._in_doubt.set()
+                await asyncio.sleep(patience.wait("ModelTrainings and ModelDeployments", error))
+
+    async def _list_once(self) -> None:
+        self._in_doubt.clear()
+        self._deleted = set()
         try:
-            async for event in stream:
-                if event is Bookmark.LISTED:
-                    self._add(self._index.sweep(kind, namespace, listed))
-                    listed = set()
-                    self._unlisted.discard((resource.plural, namespace))
-                    if not self._unlisted:
-                        self.complete.set()
-                elif event["type"] == "DELETED":
-                    count()
-                    self._add(self._index.remove(dict(event["object"])))
-                elif event["type"] != "BOOKMARK":
-                    count()
-                    obj: Obj = dict(event["object"])
-                    if event["type"] is None:
-                        listed.add((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
-                    keys = self._index.put(obj)
-                    for key in keys:  # of those that an object concerns, only itself can be new
-                        self._queue.add(key, new=not obj.get("status") and _is(key, obj))
+            for entry, namespace in self._streams:
+                if entry.kind in PRIMARY:
+                    listing = await list_all(self._source, entry, namespace, "", self._put_unless_deleted)
+                    self.listed(entry.kind, namespace, listing)
+        finally:
+            self._deleted = None
+
+    def _put_unless_deleted(self, obj: Obj) -> None:
+        """Kopf's events overtake our listing: what was deleted since it was made must not come back."""
+        if self._deleted is None or obj["metadata"]["uid"] not in self._deleted:
+            self.put(obj)
+
+    async def _guarded(self, endless: Coroutine[Any, Any, None]) -> None:
+        try:
+            await endless
         except Exception as error:
-            log.exception("the watch of %s broke", resource.plural)
-            self._broken = error
-            self._stop.set()
-            raise
+            log.exception("a watch broke")
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        self._broken = error
+        self._stop.set()
+
+    def _places(self, entry: Resource) -> Iterable[str | None]:
+        return self._namespaces or [None] if entry.namespaced else [None]
 
     def _add(self, keys: Collection[Key]) -> None:
         for key in keys:
             self._queue.add(key)
 
-    @contextlib.contextmanager
-    def _in_place_of_kopfs_watcher(self) -> Iterator[None]:
-        original = queueing.watcher
-        queueing.watcher = self._follow
-        try:
-            yield
-        finally:
-            queueing.watcher = original
+
+class _NoDifferences(kopf.DiffBaseStorage):
+    """Has Kopf compare nothing: it would copy each object twice per event for handlers of changes, and none is here."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
 
 
 def _is(key: Key, obj: Obj) -> bool:
@@ -129,29 +206,14 @@ def _is(key: Key, obj: Obj) -> bool:
     return (key.kind, key.name) == (obj["kind"], obj["metadata"]["name"])
 
 
-def _registry(watched: Collection[Resource]) -> kopf.OperatorRegistry:
-    """Tells Kopf what to watch, and how to log in."""
-    registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(_login)
-    for entry in watched:
-        kopf.on.event(entry.group, entry.version, entry.plural, registry=registry)(_unused)
-    return registry
-
-
 def _settings() -> kopf.OperatorSettings:
-    """Kopf's settings: label selectors on the server's side, nothing posted, nothing scanned."""
+    """Kopf's settings: nothing is posted, no other kinds are looked for."""
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False
     chosen.scanning.disabled = True
     chosen.watching.chunk_size = 500
-    for entry in WATCHED.values():
-        if entry.namespaced and entry.kind not in PRIMARY:
-            chosen.watching.label_selectors[entry.group, entry.version, entry.plural] = SELECTOR
+    chosen.persistence.diffbase_storage = _NoDifferences()
     return chosen
-
-
-async def _unused(**_: Any) -> None:
-    """Events do not come this way."""
 
 
 async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
