@@ -106,7 +106,11 @@ class Watch:
 
     def listed(self, kind: str, namespace: str | None, listing: Listing) -> None:
         """Take note of a complete listing: what it lacks is gone."""
-        self._add(self._index.sweep(kind, namespace, listing.places, listing.version))
+        bereft = self._index.sweep(kind, namespace, listing.places, listing.version)
+        if bereft:
+            whose = ", ".join(map(str, sorted(bereft)[:10]))
+            log.info("%ss were deleted while their watch was interrupted; this concerns %s", kind, whose)
+        self._add(bereft)
         if (kind, namespace) not in self._unlisted and kind not in PRIMARY:
             self._in_doubt.set()  # what interrupted this watch may have interrupted Kopf's
         self._unlisted.discard((kind, namespace))

@@ -8,6 +8,7 @@ from tests.integration.engine import server
 from tests.integration.engine.server import Server
 from tests.integration.engine.watches import Watches, wait_until
 from tests.integration.operator.control_plane import ControlPlane, control_plane
+from tests.integration.operator.line import Line
 from tests.integration.operator.operator_process import Operator
 from tests.integration.operator.story import HOLD, Story
 from tests.integration.operator.test_refusals import ends_with
@@ -46,3 +47,28 @@ async def test_an_operator_survives_the_death_of_the_api_server(cluster: Control
                 await before.end_pods()
                 await before.until_state("Succeeded")
         assert operator.exit_code is None, operator.log
+
+
+async def test_what_was_deleted_while_no_watch_could_be_resumed_is_forgotten(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    cluster.install()
+    async with Line.to(cluster.kubeconfig, tmp_path / "kubeconfig") as line:
+        with Operator(tmp_path / "kubeconfig", tmp_path / "log") as operator:
+            async with server.connect(cluster.kubeconfig, Server) as connection:
+                async with Watches.of(connection, NAMESPACE) as watches:
+                    kept, gone = Story(watches, "kept"), Story(watches, "gone")
+                    for story in (kept, gone):
+                        await story.create(training(story.name, **HOLD))
+                        await story.until_state("Running")
+                    line.cut()
+                    await wait_until("nobody is connected", lambda: not line.used)
+                    await gone.delete("ModelTraining")
+                    await gone.until("the training is gone", lambda: not gone.get("ModelTraining"))
+                cluster.restart_api_server()  # it does not remember what it has reported
+                await wait_until("the API server answers", connection.answers)
+            line.mend()
+            forgotten = "ModelTrainings were deleted while their watch was interrupted"
+            await wait_until("it is forgotten", lambda: forgotten in operator.log)
+            assert "this concerns ModelTraining default/gone" in operator.log
+            assert operator.exit_code is None
