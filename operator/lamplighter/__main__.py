@@ -125,7 +125,7 @@ async def _endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
 
 @contextlib.asynccontextmanager
 async def _label(settings: Settings, client: kube.Client) -> AsyncIterator[LeaderLabel]:
-    """The label of our pod: not the leader's at first, and not any more in the end."""
+    """Keeps the leader label of our pod while inside; before and after that the label says that it does not lead."""
     in_a_pod = "identity" in settings.model_fields_set
     label = LeaderLabel(client, settings.lease_namespace, settings.identity if in_a_pod else None)
     label.say(leads=False)
@@ -182,12 +182,12 @@ async def _operate(
 
 
 def _may_take_reports(watch: handlers.Watch, client: kube.Client) -> bool:
-    """Everything is known, and this process leads for sure."""
+    """Whether the index is complete and this process certainly leads."""
     return watch.complete.is_set() and client.may_write()
 
 
 async def _can_list(client: kube.Client) -> bool:
-    """Whether both kinds can be listed. Tried again while the API server is busy, as it is when the CRDs are new."""
+    """Whether both kinds can be listed; tried again while the API server is busy, as it is right after new CRDs."""
     for kind in PRIMARY:
         for tries_left in reversed(range(BUSY_TRIES)):
             try:

@@ -1,4 +1,4 @@
-"""The Lease: one process leads, and stops writing before another one may."""
+"""The Lease: one process leads, and it stops writing before another may lead."""
 
 import asyncio
 import contextlib
@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 
 
 class _Lock(LeaseLock):  # type: ignore[misc]
-    """The client's lock, for which a connection that fails or stands still is a failed try, and not the end."""
+    """The client's lock, except that a connection that fails or stalls is one failed attempt and not the end."""
 
     def __init__(self, settings: Settings, api: ApiClient) -> None:
         super().__init__(settings.lease_name, settings.lease_namespace, settings.identity, api)
-        # The client itself would wait five minutes; two tries have to fit in before others may lead.
+        # The client itself would wait five minutes; two attempts must fit in before others may lead.
         self._patience = settings.lease_renew_deadline / 2
 
     async def get(self, name: str, namespace: str) -> tuple[bool, Any]:
@@ -55,7 +55,7 @@ class _Lock(LeaseLock):  # type: ignore[misc]
             return False
 
     async def release(self) -> None:
-        """Let the next leader start at once."""
+        """Give up the lease, so that the next leader need not wait until it expires."""
         await self.get(self.name, self.namespace)
         lease = self.lease_reference
         if lease is None or lease.spec is None or lease.spec.holder_identity != self.identity:
@@ -67,10 +67,10 @@ class _Lock(LeaseLock):  # type: ignore[misc]
 
 
 async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-    """Wait for the lease, then do ``run`` while it is ours; returns when either ends, and gives the lease back.
+    """Wait for the lease, then do ``run`` until it ends or the lease is lost; gives the lease back before returning.
 
-    ``stop`` ends the waiting; ``run`` sees to its own end. A leader that cannot renew stops writing before its lease
-    runs out for the others.
+    ``stop`` ends the wait for the lease; ``run`` has to watch ``stop`` itself. A leader that cannot renew its lease
+    stops writing before others may regard the lease as expired.
     """
     begun, finished = asyncio.Event(), asyncio.Event()
 
@@ -109,12 +109,12 @@ async def lead(settings: Settings, client: Client, run: Callable[[], Awaitable[N
                 task.cancel()
             outcome = (await asyncio.gather(campaign, return_exceptions=True))[0]
             if isinstance(outcome, Exception):
-                log.error("the campaign for the lease broke", exc_info=outcome)
+                log.error("the leader election broke", exc_info=outcome)
             await lock.release()
 
 
 def _holds(election: LeaderElection, settings: Settings) -> bool:
-    """True while the lease that was seen last is ours, and young enough for what is on its way to arrive in time."""
+    """Whether the lease that was seen last is ours, and so recent that a write sent now arrives while it is valid."""
     seen = election.observed_record
     age = time.time() - election.observed_time_milliseconds / 1000
     return seen is not None and seen.holder_identity == settings.identity and age < settings.lease_renew_deadline

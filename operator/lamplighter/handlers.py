@@ -31,6 +31,7 @@ from lamplighter.informer import Informer, Listing, Patience, Source, list_all
 
 WATCHED = {entry.plural: entry for entry in RESOURCES.values() if entry.watched}
 NODES = RESOURCES["Node"].plural
+_COUNT = {entry.kind: metrics.EVENTS.labels(entry.plural).inc for entry in WATCHED.values()}
 
 log = logging.getLogger(__name__)
 
@@ -95,13 +96,13 @@ class Watch:
 
     def put(self, obj: Obj) -> None:
         """Take an object that exists or has changed."""
-        metrics.EVENTS.labels(RESOURCES[obj["kind"]].plural).inc()
+        _COUNT[obj["kind"]]()
         for key in self._index.put(obj):  # of those that an object concerns, only itself can be new
             self._queue.add(key, new=not obj.get("status") and _is(key, obj))
 
     def remove(self, obj: Obj) -> None:
         """Take an object that was deleted."""
-        metrics.EVENTS.labels(RESOURCES[obj["kind"]].plural).inc()
+        _COUNT[obj["kind"]]()
         self._add(self._index.remove(obj))
 
     def listed(self, kind: str, namespace: str | None, listing: Listing) -> None:
@@ -224,7 +225,7 @@ async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
     inside = kopf.login_with_service_account(**kwargs)
     if inside is None:
         return kopf.login_with_kubeconfig(**kwargs)
-    # Kopf goes by the API server's name. By its address we work on while the cluster's DNS is down, as with lost Nodes.
+    # Kopf uses the API server's name. By its address we keep working when the cluster's DNS fails, as with lost Nodes.
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     if not host:
         return inside

@@ -32,9 +32,9 @@ _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=
 _PAGE = 500
 _STARTS = ("Scheduled", "Pulling", "Pulled", "Created", "Started")
 _NEWS = ",".join(("regarding.kind=Pod", "type=Normal", *(f"reason!={reason}" for reason in _STARTS)))
-"""The Events about pods that are more than the story of a start, and no warnings."""
+"""Selects the Events about pods that are neither warnings nor steps of a normal start."""
 _EVENTS_AGE = 2.0
-"""Seconds for which a listing of a namespace's Events is used: a whole cabinet of trainings may want it at once."""
+"""Seconds for which one listing of a namespace's Events is used: when a rack fails, all its trainings ask at once."""
 _SILENCE = 70.0
 """Seconds without a byte after which a watch counts as broken: the API server sends a bookmark every minute."""
 NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
@@ -112,7 +112,7 @@ class Client:
                 raise
 
     async def pod_events(self, namespace: str, job: str) -> list[Obj]:
-        """The Events about pods of this Job, but not those that tell how they start; none when we may not read them."""
+        """The Events about this Job's pods that :data:`_NEWS` selects; empty when RBAC forbids reading Events."""
         if namespace not in self._events:
             self._events[namespace] = asyncio.ensure_future(self._news(namespace))
             asyncio.get_running_loop().call_later(_EVENTS_AGE, self._events.pop, namespace, None)
@@ -130,7 +130,7 @@ class Client:
             return []
 
     async def review_token(self, token: str, audience: str) -> Obj:
-        """The status of a TokenReview: whose token it is, if it was made for this audience."""
+        """The status of a TokenReview: whose token it is, provided that it was issued for this audience."""
         review = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenReview",
@@ -141,7 +141,7 @@ class Client:
         return dict(answer.get("status") or {})
 
     async def label_pod(self, namespace: str, name: str, label: str, value: str | None) -> None:
-        """Set a label of a pod, or with None remove it. For this process's own pod, hence not only for a leader."""
+        """Set a label of a pod, or remove it if ``value`` is None. Allowed without the lease: the pod is our own."""
         labels: Obj = {"metadata": {"labels": {label: value}}}
         url = f"{_url('Pod', namespace, name)}?fieldManager={FIELD_MANAGER}"
         await self._send("PATCH", "patch", "Pod", url, labels, _MERGE, leader_only=False)

@@ -1,4 +1,4 @@
-"""The API server as the tests use it: the operator's own client, and the lists and watches that Kopf does for it."""
+"""The API server as the tests use it: the operator's own client, and lists and watches of one namespace."""
 
 import contextlib
 from collections.abc import AsyncIterator
