@@ -126,14 +126,14 @@ class Watch:
         @kopf.on.event(GROUP, VERSION, "modeldeployments", registry=registry)
         async def changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
             try:
-                self._take(event, memo)
+                self.take(event, memo)
             except Exception as error:  # Kopf would log it and go on with an index that lacks this event
                 self._break(error)
                 raise
 
         return registry
 
-    def _take(self, event: kopf.RawEvent, memo: kopf.Memo) -> None:
+    def take(self, event: kopf.RawEvent, memo: kopf.Memo) -> None:
         """Take an event of Kopf's. ``memo`` is what Kopf keeps for us about this object until it is deleted."""
         obj: Obj = dict(event["object"])
         if event["type"] == "DELETED":

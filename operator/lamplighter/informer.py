@@ -75,8 +75,8 @@ class Patience:
 
     first: float = 0.5
     longest: float = 10.0
-    refusals: int = 16
-    """That many refusals in a row, one or two minutes, are final: a renewed token is in use by then."""
+    refusals: int = 18
+    """That many refusals in a row, one to two minutes, are final: a renewed token is in use after one."""
     _failures: int = field(default=0, init=False)
     _refused: int = field(default=0, init=False)
     _works: bool = field(default=False, init=False)

@@ -52,7 +52,7 @@ class Scene:
     def kopf_reports(self, kind: str | None, obj: Obj) -> None:
         """Kopf calls the handler."""
         memo = self._memos.setdefault(obj["metadata"]["uid"], kopf.Memo())
-        self.watch._take({"type": kind, "object": obj}, memo)  # type: ignore[typeddict-item]
+        self.watch.take({"type": kind, "object": obj}, memo)  # type: ignore[typeddict-item]
 
 
 def version(obj: Obj, number: int, uid: str = "") -> Obj:
