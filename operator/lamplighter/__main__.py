@@ -12,16 +12,17 @@ from typing import Any
 
 import uvloop
 
+import lamplighter.deployment.plan
+import lamplighter.training.plan
 from lamplighter import __version__, election, handlers, kube
-from lamplighter.deployment import model as deployment_model
-from lamplighter.deployment import plan as deployment
+from lamplighter.deployment.model import references
 from lamplighter.deployment.traffic.envoy.provider import ENVOY
 from lamplighter.deployment.view import DeploymentOptions
-from lamplighter.engine import log as logs
 from lamplighter.engine.api import ApiError
 from lamplighter.engine.health import Health, resync
 from lamplighter.engine.index import Index
 from lamplighter.engine.leader import LeaderLabel
+from lamplighter.engine.log import configure as configure_logs
 from lamplighter.engine.questions import Readers
 from lamplighter.engine.queue import KeyedQueue
 from lamplighter.engine.reconcile import Kind, Reconciler, work
@@ -33,7 +34,6 @@ from lamplighter.progress.tokens import Tokens
 from lamplighter.questions import model_readiness, pod_answers, pod_events, router_status
 from lamplighter.questions.pod_answers import PodAnswers
 from lamplighter.settings import Settings
-from lamplighter.training import plan as training
 from lamplighter.training.view import TrainingOptions
 
 DRAIN_SECONDS = 20.0
@@ -43,7 +43,7 @@ log = logging.getLogger("lamplighter")
 
 
 def training_options(settings: Settings) -> TrainingOptions:
-    """What plans of trainings are told of the settings."""
+    """The settings that plans of trainings depend on."""
     return TrainingOptions(
         progress_url=settings.progress_url,
         node_grace=settings.node_grace,
@@ -52,12 +52,13 @@ def training_options(settings: Settings) -> TrainingOptions:
 
 
 def deployment_options(settings: Settings) -> DeploymentOptions:
-    """What plans of deployments are told of the settings."""
+    """The settings that plans of deployments depend on."""
     return DeploymentOptions(torchserve_image=settings.torchserve_image, router_image=settings.router_image)
 
 
 def kinds(settings: Settings) -> dict[str, Kind[Any]]:
     """What the engine reconciles."""
+    training, deployment = lamplighter.training.plan, lamplighter.deployment.plan
     return {
         "ModelTraining": Kind(
             functools.partial(training.view_of, options=training_options(settings)),
@@ -86,7 +87,7 @@ def readers(settings: Settings, index: Index, events: pod_events.EventLister, po
 
 def new_index(queue: KeyedQueue, *, with_nodes: bool = False) -> Index:
     """An empty index that knows which deployments follow which training, and queues whom our own writes concern."""
-    return Index({"ModelDeployment": deployment_model.references}, queue.add, with_nodes=with_nodes)
+    return Index({"ModelDeployment": references}, queue.add, with_nodes=with_nodes)
 
 
 async def main(settings: Settings) -> int:
@@ -212,5 +213,5 @@ if __name__ == "__main__":
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    logs.configure(chosen.log_level)
+    configure_logs(chosen.log_level)
     sys.exit(uvloop.run(main(chosen)))

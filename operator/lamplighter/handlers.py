@@ -127,7 +127,7 @@ class Watch:
         async def changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
             try:
                 self.take(event, memo)
-            except Exception as error:  # Kopf would log it and go on with an index that lacks this event
+            except Exception as error:  # Kopf would log it and continue with an index that lacks this event
                 self._break(error)
                 raise
 

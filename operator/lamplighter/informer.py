@@ -155,7 +155,7 @@ class Informer:
         """Where to resume; None: with a listing."""
 
     async def run(self) -> NoReturn:
-        """List and watch for ever.
+        """List and watch without end.
 
         Raises:
             ApiError: the API server has refused too often; what the receiver knows would go stale.
@@ -170,7 +170,7 @@ class Informer:
             except ApiError as error:
                 failure = error
                 if error.status == _GONE:
-                    log.info("the history of %s since their last event is gone: they are listed anew", what)
+                    log.info("the history of %s since their last event is gone: listing them again", what)
                 if not _can_resume(error):
                     self._version = None
             await asyncio.sleep(self._patience.wait(what, failure))
@@ -222,7 +222,7 @@ def _labels(selector: str) -> dict[str, str]:
 
 
 def _can_resume(error: ApiError) -> bool:
-    """Whether a watch that ended like this goes on from where it was: the connection or the server failed."""
+    """Whether a watch that ended like this can resume from where it was: the connection or the server failed."""
     return error.reason != _UNREADABLE and (error.status in (0, 408, 429) or error.status >= 500)
 
 

@@ -217,7 +217,7 @@ class Client:
             raise ApiError(0, type(error).__name__, str(error) or "no answer in time") from error
 
     async def _authorization(self) -> dict[str, str]:
-        """The header that says who we are; asked for each request, because the client reads a renewed token anew."""
+        """The header that says who we are; asked for each request, so that a renewed token is used."""
         token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         return {"Authorization": token} if token else {}
 

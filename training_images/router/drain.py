@@ -18,7 +18,7 @@ import time
 
 _POLL = 0.1
 _QUIET = 3
-"""So many looks in a row must see nothing in flight: a connection may be between two requests."""
+"""Looks in a row that must see nothing in flight: a connection may be between two requests."""
 
 
 def ask(method: str, path: str) -> bytes:

@@ -1,6 +1,6 @@
 """Serves probes and Prometheus: /healthz, /readyz, /metrics, /metrics/trainings.
 
-Healthy means that the engine makes progress, not that a port answers: no reconcile is stuck, no key waits for ever, and
+Healthy means that the engine makes progress, not that a port answers: no reconcile is stuck, no key waits too long, and
 the watches still deliver what the API server knows.
 """
 
@@ -86,7 +86,7 @@ class Lister(Protocol):
 async def resync(
     every: float, lister: Lister, kinds: Iterable[str], index: Index, queue: KeyedQueue, health: Health
 ) -> None:
-    """For ever: queue every object, and compare the index with the API server.
+    """Without end: queue every object, and compare the index with the API server.
 
     An object that is behind twice in a row means that a watch has stopped while the process runs. One that is no longer
     listed is forgotten.

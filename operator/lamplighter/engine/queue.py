@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 _AHEAD = 16
-"""New keys that go ahead of a waiting one: a stream of new keys must not hold the others up for ever."""
+"""New keys that go ahead of a waiting one: a stream of new keys must not hold the others up."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

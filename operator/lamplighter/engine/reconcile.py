@@ -1,4 +1,4 @@
-"""One reconcile, the same for every kind: snapshot, plan, execute. And what follows from each way it can end."""
+"""One reconcile, the same for every kind: snapshot, plan, execute; and what happens after each way it can end."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ REFUSED_AGAIN = 60.0
 """Seconds until something that the API server refused is tried again: a quota may have been raised meanwhile."""
 MAX_STALE = 3
 _KEEPS_FAILING = 6
-"""So many failures in a row, some twenty seconds, are no hiccup: the user is told."""
+"""Failures in a row, about twenty seconds of them, after which the status says so."""
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ Seen = TypeVar("Seen", bound=View[Any, Any])
 class Kind(Generic[Seen]):
     """What the engine must know of a kind: how to parse it, what to read, what to do, and how to say what prevents it.
 
-    ``view`` parses a snapshot, once in a reconcile. ``blocked`` makes the plan that tells of an error, to be looked at
+    ``view`` parses a snapshot, once in a reconcile. ``blocked`` makes the plan that reports an error, to be looked at
     again after these seconds. ``begins_first``: new objects all begin, with their first creates, before one of them is
     finished.
     """
@@ -117,7 +117,7 @@ class Reconciler:
         return plan.requeue_after
 
     async def tell(self, key: Key, said: TerminalError) -> None:
-        """Write into the status why nothing goes on, though it is tried again and again."""
+        """Write into the status why the object is not reconciled, though the operator tries again and again."""
         snapshot, now = self._index.snapshot(key), self._clock()
         if snapshot is None:
             return
@@ -126,7 +126,7 @@ class Reconciler:
             plan = kind.blocked(kind.view(snapshot, now), said, REFUSED_AGAIN)
             await execute(plan, snapshot, self._api, self._index, self._identity, now)
         except (ApiError, TransientError, TerminalError) as failed:
-            log.info("nobody could be told: %s", failed)
+            log.info("the status could not be written: %s", failed)
         except Exception:
             log.exception("a bug in Lamplighter, please report it")
 
@@ -138,7 +138,7 @@ class Reconciler:
 
 
 async def work(queue: KeyedQueue, reconciler: Reconciler) -> None:
-    """A worker: for ever takes a key, reconciles it, and puts it back when it has to be looked at again."""
+    """A worker: takes a key, reconciles it, puts it back when it has to be looked at again, and takes the next."""
     while True:
         key = await queue.get()
         try:
@@ -158,7 +158,7 @@ async def _attempt(key: Key, queue: KeyedQueue, reconciler: Reconciler) -> None:
         delay = queue.retry(key, at_least=error.retry_after or 0.0)
         log.warning("the API server: %s; again in %.1f s", error, delay)
         if error.status >= 500 and queue.failures(key) >= _KEEPS_FAILING:
-            why = f"the API server fails, and is asked again and again: {error.message}"
+            why = f"the API server fails; the operator keeps trying: {error.message}"
             await reconciler.tell(key, TerminalError("ApiServerFails", why))
     except TransientError as error:
         metrics.ERRORS.labels(key.kind, "Transient").inc()

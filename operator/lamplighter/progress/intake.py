@@ -52,7 +52,7 @@ class Intake:
             Refusal: it may not report (401, 403, 410), or not now (429, 503).
         """
         if not self._ready():
-            raise Refusal(503, "this replica is not the leader (yet), try again", 1.0)
+            raise Refusal(503, "this replica is not the leader, or not yet: try again", 1.0)
         caller = await self._tokens.caller(token, address)
         sender = self._admit(caller)
         if pause := self._rate_limit.wait(sender.uid, _now()):

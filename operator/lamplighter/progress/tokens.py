@@ -149,7 +149,7 @@ def _identity(status: Obj) -> Caller | Refusal:
     """The pod in the status of a TokenReview."""
     # An authenticator that does not check audiences returns none; its answer is not enough.
     if status.get("authenticated") is not True or PROGRESS_AUDIENCE not in (status.get("audiences") or ()):
-        return Refusal(401, "the token is not valid (any more): read its file again before each report")
+        return Refusal(401, "the token is not valid, or no longer: read its file again before each report")
     user = status.get("user") or {}
     account = _ACCOUNT.fullmatch(user.get("username") or "")
     extra = user.get("extra") or {}

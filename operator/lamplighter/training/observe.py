@@ -51,7 +51,7 @@ class Observation:
     """How a stage is going.
 
     ``failure`` is the cause of FAILED, or the obstacle of PENDING. ``told`` is the data of the termination message
-    that the stage's program left. ``retry_after`` asks for another look: evidence may still be on its way, or a Node
+    that the stage's program left. ``retry_after`` asks for another look: evidence may still arrive, or a Node
     may come back. ``word`` replaces the phase in the STATE column where it says more.
     """
 

@@ -20,6 +20,7 @@ from tests.unit.progress.scenes import (
     step_of,
 )
 
+from lamplighter.core.report import Measured, ProgressReport
 from lamplighter.engine.index import Index
 from lamplighter.engine.queue import KeyedQueue
 from lamplighter.progress.intake import Intake
@@ -87,17 +88,8 @@ def test_a_report_becomes_the_last_one_of_its_training() -> None:
         assert scene.accept(sequence=2, step=2) == 204
         snapshot = scene.index.snapshot(KEY)
         assert snapshot is not None
-        assert snapshot.report == {
-            "run": 1,
-            "stage": "train",
-            "attempt": 1,
-            "sequence": 2,
-            "step": 2,
-            "metrics": {},
-            "heartbeat": at(-1),
-            "pod": scene.pod["metadata"]["name"],
-            "received": at(),
-        }
+        said = Measured(step=2, heartbeat=at(-1))
+        assert snapshot.report == ProgressReport(1, "train", 1, said, scene.pod["metadata"]["name"], at())
 
     told(story)
 

@@ -55,7 +55,7 @@ def walk(candidate: CandidateStatus, strategy: RolloutStrategy, counts: Counts, 
             _unhold(candidate, now)
             break
         if before != (candidate.weight, candidate.mirror) or not _carries(strategy, candidate, counts):
-            break  # routers said it before, though not now: the hold goes on, and ends when they say it again
+            break  # routers confirmed it before, though not now: the hold continues, and ends when they do again
         if candidate.weight != step.weight:
             break  # the stable revision cannot take its share of this step yet
         candidate.step_since = candidate.step_since or exact(now)

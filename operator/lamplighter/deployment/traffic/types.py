@@ -72,7 +72,7 @@ class Forwarding:
     def from_spec(cls, router: Router, response_timeouts: Iterable[float]) -> Self:
         """What ``spec.router`` asks for. ``response_timeouts``: of all revisions that are routed to, in seconds.
 
-        TorchServe has to give up first, for it then says why and renews its worker.
+        TorchServe has to time out first, for it then says why and restarts its worker.
         """
         derived = max(response_timeouts, default=60.0) + 1.0
         return cls(
