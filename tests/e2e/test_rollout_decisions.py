@@ -25,7 +25,7 @@ def test_a_candidate_that_has_requests_gives_way_to_a_newer_one(world: World, se
     nothing_lost(result)
     assert set(result["by"]) == {old, second, third}
     told = {line["revision"]: (line["outcome"], line["reason"]) for line in status(world)["history"]}
-    assert told[second] == ("Replaced", f"revision {third} is wanted now")
+    assert told[second] == ("Replaced", f"revision {third} is to serve instead")
     assert told[old] == ("Served", f"revision {third} took over")
 
 

@@ -31,7 +31,7 @@ def needed(
     """What is missing or differs.
 
     ``newest``: the revision that the spec asks for, to be frozen if it is not yet.
-    ``confirmed``: no router, ready or not, may still have another split than the newest.
+    ``confirmed``: every router, ready or not, has the newest split.
     """
     children = Children()
     if newest is not None and revision.find(view.snapshot, newest.name) is None:
@@ -46,7 +46,7 @@ def _sizes(view: DeploymentView, draft: DeploymentStatus, target: Target | None,
     """How many pods each revision is to have; one that retires keeps what it has."""
     stable, candidate = draft.stable, draft.candidate
     strategy = target.strategy if target is not None else rollout_strategy(view.spec.strategy)
-    # Where there is no room for two, pods of what retires end at once, whether or not routers can be asked.
+    # With recreate, pods of retiring revisions stop at once, even if routers cannot be asked.
     leaving = draft.retiring if strategy.alone else []
     sizes = {one.revision: 0 for one in leaving if existing(view.snapshot, one.revision)}
     if stable is not None:

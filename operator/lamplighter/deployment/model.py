@@ -28,7 +28,7 @@ def resolve(snapshot: Snapshot, spec: DeploymentSpec) -> ResolvedModel:
         raise TerminalError(
             "TrainingNotFound",
             f"spec.model.trainingRef: there is no ModelTraining {name} in namespace {snapshot.namespace}. Create it or "
-            "correct the name; this deployment then continues by itself",
+            "correct the name; this deployment then continues automatically",
         )
     record = _record(ModelTraining.model_validate(found), pinned)
     if record is None or record.artifact is None:
@@ -55,4 +55,4 @@ def _what_is_missing(name: str, pinned: int | None, record: RunRecord | None) ->
         return f"ModelTraining {name} has no packaged model yet; this deployment continues when it has one"
     if record is None:
         return f"ModelTraining {name} has no finished run {pinned} in its history"
-    return f"run {pinned} of ModelTraining {name} ended {record.state.value} and left no model"
+    return f"run {pinned} of ModelTraining {name} ({record.state.value}) produced no model"

@@ -99,7 +99,7 @@ def _decide(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> 
 
 
 def _record(view: DeploymentView, draft: DeploymentStatus, routers: Routers, provider: TrafficProvider) -> Split:
-    """The split that the draft asks for; the draft tells its version, and what the routers do."""
+    """The split that the draft asks for. Records in the draft its version, and what the routers report."""
     wanted = split(view, draft, provider.written(view.snapshot))
     if not _carries(draft):
         return wanted

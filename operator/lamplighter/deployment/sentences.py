@@ -39,7 +39,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``say`` gives the sentence when ``when`` is true. ``reason`` None: it is that of the obstacle."""
+    """``say`` gives the sentence when ``when`` is true. ``reason`` None: the obstacle's."""
 
     reason: str | None
     outcome: Outcome
@@ -97,7 +97,7 @@ def _say_refused(it: Situation) -> str:
 def _say_late(it: Situation) -> str:
     limit = it.view.spec.strategy.progress_deadline
     hindered = f". {it.obstacle.message}" if it.obstacle else ""
-    return f"no progress within spec.strategy.progressDeadline, {limit}: {it.where}{it.counted}{it.awaited}{hindered}"
+    return f"no progress within spec.strategy.progressDeadline ({limit}): {it.where}{it.counted}{it.awaited}{hindered}"
 
 
 def _say_paused(it: Situation) -> str:

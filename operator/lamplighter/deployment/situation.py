@@ -14,12 +14,12 @@ from lamplighter.deployment.traffic.verification import Routers
 from lamplighter.deployment.view import DeploymentView
 
 DELIVERED = 15.0
-"""Seconds in which a newer configuration reaches all routers: one that refused an earlier one may take this one."""
+"""Seconds in which a newer configuration reaches all routers; one that refused an earlier one may accept this one."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What the rules look at. ``status``: the draft, but for its conditions. ``split``: what it asks of the routers."""
+    """What the rules look at. ``status``: the draft, without its conditions. ``split``: what it asks of the routers."""
 
     view: DeploymentView
     status: DeploymentStatus
@@ -74,7 +74,7 @@ class Situation:
 
     @property
     def stays_ready(self) -> bool:
-        """True when it was Ready and asks for the same shares: routers have only to forget a revision that went."""
+        """True when it was Ready and no share changed: routers only have to drop a revision that was removed."""
         before = self.view.status
         current = before.state == "Ready" and before.observed_generation == self.view.snapshot.generation
         return current and self.status.router.traffic == self.split.shares
@@ -82,7 +82,7 @@ class Situation:
     @property
     def counted(self) -> str:
         """How many of its pods are ready."""
-        return f"revision {self.name}: {self.seen.ready} of {self.seen.wanted} pods are ready{self._kept_waiting}"
+        return f"{self.seen.ready} of {self.seen.wanted} pods of revision {self.name} are ready{self._kept_waiting}"
 
     @property
     def where(self) -> str:
@@ -98,7 +98,7 @@ class Situation:
         """What is missing beside the pods of the revision."""
         left = in_the_way(self.view, self.name) if self.target.strategy.alone and not self.seen.complete else []
         if left:
-            return f"; the pods of revision {' and '.join(left)} must terminate first"
+            return f"; the pods of {', '.join(left)} must terminate first"
         if not self.routers.ready:
             return f", but {self.no_router}"
         if self.seen.complete and not self.status.router.verified:
@@ -108,7 +108,7 @@ class Situation:
     @property
     def no_router(self) -> str:
         """That no router is ready."""
-        return f"no {self.provider.router} is ready, of {self.routers.wanted}"
+        return f"no {self.provider.router} is ready (0 of {self.routers.wanted})"
 
     @property
     def _kept_waiting(self) -> str:
@@ -122,4 +122,4 @@ class Situation:
         going = [entry.revision for entry in status.retiring if existing(self.view.snapshot, entry.revision)]
         if status.stable is not None or not going or self.unverified_for < DELIVERED:
             return ""
-        return f"; pods of revision {' and '.join(going)} are kept until every {router} confirms the newest split"
+        return f"; the pods of {', '.join(going)} are kept until every {router} confirms the newest split"

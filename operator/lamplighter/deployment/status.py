@@ -9,14 +9,15 @@ from lamplighter.core.errors import TerminalError
 from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Event, Plan
 from lamplighter.deployment.sentences import Outcome, Sentence, sentence
-from lamplighter.deployment.serving import readiness, torchserve, workload
+from lamplighter.deployment.serving import readiness, workload
+from lamplighter.deployment.serving.contract import endpoint
 from lamplighter.deployment.serving.health import asked_for, existing, health
 from lamplighter.deployment.situation import Situation
 from lamplighter.deployment.view import DeploymentView
 
 AVAILABLE = "Available"
 _WAITING = frozenset({"WaitingForModel", "TrainingNotFound"})
-"""What is created later by itself, as when a training and its deployment are applied together."""
+"""What usually resolves on its own, for example when a training and its deployment are applied together."""
 
 
 def describe(situation: Situation) -> None:
@@ -63,7 +64,7 @@ def _conclude(view: DeploymentView, status: DeploymentStatus, said: Sentence) ->
     status.ready_replicas = stable.ready_replicas if stable else 0
     status.replicas = existing(snapshot, stable.revision) if stable else 0
     if stable is not None:
-        status.endpoint = torchserve.endpoint(snapshot.name, snapshot.namespace)
+        status.endpoint = endpoint(snapshot.name, snapshot.namespace)
         selector = workload.selector(snapshot, stable.revision)
         status.selector = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
 
@@ -84,7 +85,7 @@ def _set_available(view: DeploymentView, status: DeploymentStatus) -> None:
     stable = status.stable
     everything = status.candidate if status.candidate is not None and status.candidate.weight == 100 else stable
     serving = everything.ready_replicas if everything is not None else 0
-    unrouted = stable is not None and not status.router.traffic  # before the first time, it goes without
+    unrouted = stable is not None and not status.router.traffic  # until routers confirm a split, none is required
     routed = status.router.ready_replicas > 0 or unrouted
     missing = "no router is ready" if serving else "no pod is ready to answer"
     set_condition(
@@ -92,7 +93,7 @@ def _set_available(view: DeploymentView, status: DeploymentStatus) -> None:
         AVAILABLE,
         serving > 0 and routed,
         "Serving" if serving and routed else "NothingServes",
-        f"{serving} pods answer" if serving and routed else missing,
+        f"{serving} {'pod answers' if serving == 1 else 'pods answer'}" if serving and routed else missing,
         view.snapshot.generation,
         view.now,
     )

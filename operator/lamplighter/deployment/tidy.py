@@ -18,7 +18,7 @@ def due(view: DeploymentView, draft: DeploymentStatus, split: Split, provider: T
     """What is to be deleted.
 
     A revision goes only when neither the status that was read nor ``draft``, which is about to be written, names it.
-    It left the status when every router had said that it sends nothing there, and all it was sent was answered.
+    It left the status when every router had said that it sends nothing there, and its requests were answered.
     """
     if not provider.in_charge(view.snapshot):
         return ()
@@ -40,7 +40,7 @@ def _named(status: DeploymentStatus) -> set[str]:
 
 
 def _chosen(status: DeploymentStatus) -> set[str]:
-    """Revisions of an abort or undo that holds: without them it could not be said what was chosen instead of what."""
+    """Revisions of an abort or undo in force: both are kept, so that it can still be explained and reversed."""
     return {status.diverted.revision, status.diverted.instead_of} if status.diverted else set()
 
 

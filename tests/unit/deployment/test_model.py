@@ -31,7 +31,7 @@ def test_a_missing_training_is_named_with_what_to_do() -> None:
         "False",
         "TrainingNotFound",
         "spec.model.trainingRef: there is no ModelTraining letters in namespace team. Create it or correct the name; "
-        "this deployment then continues by itself",
+        "this deployment then continues automatically",
     )
 
 
@@ -83,7 +83,7 @@ def test_a_pinned_run_that_only_the_latest_model_remembers_is_found() -> None:
     ("run", "sentence"),
     [
         (9, "ModelTraining digits has no finished run 9 in its history"),
-        (2, "run 2 of ModelTraining digits ended Failed and left no model"),
+        (2, "run 2 of ModelTraining digits (Failed) produced no model"),
     ],
 )
 def test_a_pinned_run_without_a_model_says_why(run: int, sentence: str) -> None:

@@ -11,7 +11,7 @@ from tests.unit.deployment.scenes import serving, with_candidate
 from lamplighter.api.deployment import DeploymentSpec, ModelDeployment, Runtime
 from lamplighter.core.objects import Obj
 from lamplighter.deployment import plan
-from lamplighter.deployment.serving import revision, torchserve
+from lamplighter.deployment.serving import contract, revision, torchserve
 from lamplighter.deployment.view import DeploymentOptions
 
 
@@ -46,7 +46,7 @@ def next_version() -> Iterator[None]:
         patch.object(plan, "ModelDeployment", NextDeployment),
         patch.object(revision, "Runtime", NextRuntime),
         patch.object(torchserve, "pod", other_pod),
-        patch.object(torchserve, "INFERENCE", 9090),
+        patch.object(contract, "INFERENCE", 9090),
     ):
         yield
 

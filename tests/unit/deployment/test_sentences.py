@@ -113,8 +113,8 @@ def scaled() -> Scene:
 
 
 TABLE: list[tuple[Callable[[], Scene], str, str]] = [
-    (stalled_by_an_obstacle, "ImagePullFailed", r"revision \w+: 0 of 1 pods are ready\. .*not found.*"),
-    (held_up_by_an_obstacle, "Unschedulable", r"revision \w+: 0 of 1 pods are ready\. .*no node fits.*"),
+    (stalled_by_an_obstacle, "ImagePullFailed", r"0 of 1 pods of revision \w+ are ready\. .*not found.*"),
+    (held_up_by_an_obstacle, "Unschedulable", r"0 of 1 pods of revision \w+ are ready\. .*no node fits.*"),
     (
         refused_by_a_router,
         "RouterRefused",
@@ -124,8 +124,8 @@ TABLE: list[tuple[Callable[[], Scene], str, str]] = [
     (
         late,
         "ProgressDeadlineExceeded",
-        r"no progress within spec\.strategy\.progressDeadline, 10m: step 1/3, 0 % of the requests for revision \w+: "
-        r"revision \w+: 0 of 1 pods are ready",
+        r"no progress within spec\.strategy\.progressDeadline \(10m\): step 1/3, 0 % of the requests for revision \w+: "
+        r"0 of 1 pods of revision \w+ are ready",
     ),
     (
         paused_by_annotation,
@@ -145,22 +145,22 @@ TABLE: list[tuple[Callable[[], Scene], str, str]] = [
         "RollingOut",
         r"step 1/2, 20 % .*: held for 60s since \S+, but not every router pod confirms the newest split now",
     ),
-    (rolled_out, "RollingOut", r"step 1/3, 0 % of the requests for revision \w+: revision \w+: 0 of 1 pods are ready"),
+    (rolled_out, "RollingOut", r"step 1/3, 0 % of .* for revision \w+: 0 of 1 pods of revision \w+ are ready"),
     (
         aborted,
         "Aborted",
         r"revision \w+ was aborted \(lamplighter\.dev/abort: 1\) and \w+ serves\. Change the spec, or try it again: "
         r"lamplighter\.dev/undo: \w+",
     ),
-    (without_routers, "RouterNotReady", r".*1 of 1 pods are ready, but no router pod is ready, of 2\. .*not found.*"),
+    (without_routers, "RouterNotReady", r".* are ready, but no router pod is ready \(0 of 2\)\. .*not found.*"),
     (other_routers_with_an_obstacle, "RouterNotReady", r".*, but 0 of 2 router pods are ready\. .*not found.*"),
-    (other_routers, "RollingOut", r"revision \w+: 1 of 1 pods are ready, but 0 of 2 router pods are ready"),
+    (other_routers, "RollingOut", r"1 of 1 pods of revision \w+ are ready, but 0 of 2 router pods are ready"),
     (
         undone,
         "Ready",
-        r"revision \w+: 4 of 4 pods are ready; the spec asks for \w+ \(lamplighter\.dev/undo: 1\)",
+        r"4 of 4 pods of revision \w+ are ready; the spec asks for \w+ \(lamplighter\.dev/undo: 1\)",
     ),
-    (scaled, "RollingOut", r"revision \w+: 1 of 3 pods are ready"),
+    (scaled, "RollingOut", r"1 of 3 pods of revision \w+ are ready"),
 ]
 
 

@@ -32,7 +32,7 @@ def test_a_digest_mismatch_is_told_from_the_init_container_and_stalls() -> None:
     status, reason, message = scene.told("Stalled")
     assert (status, reason) == ("True", "DigestMismatch")
     assert message.endswith(f"ended with exit code 66: {said}")
-    assert "0 of 1 pods are ready" in message
+    assert "0 of 1 pods of revision" in message
 
 
 def test_a_worker_that_cannot_load_is_told_with_its_last_line() -> None:
@@ -232,6 +232,6 @@ def test_a_deployment_without_routers_does_not_answer_and_says_why() -> None:
     scene.cluster = lambda _: None
     scene.having(*lost).settle()
     assert scene.told("Ready")[:2] == ("False", "RouterNotReady")
-    assert "no router pod is ready, of 2" in scene.told("Ready")[2]
+    assert "no router pod is ready (0 of 2)" in scene.told("Ready")[2]
     assert "not found" in scene.told("Ready")[2]
     assert scene.told("Available") == ("False", "NothingServes", "no router is ready")

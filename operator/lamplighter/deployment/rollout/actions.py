@@ -35,7 +35,7 @@ class Action:
 
     @property
     def names_revision(self) -> bool:
-        """True when the value looks like a revision: one that is not known counts as a wrong name, not as any value."""
+        """True when the value has the form of a revision name: an unknown one is an error, not an arbitrary value."""
         return _REVISION.fullmatch(self.value) is not None
 
     @property
@@ -49,8 +49,11 @@ class Action:
         """The candidate that is meant."""
         return None if self.misdirected else self.draft.candidate
 
-    def ignored(self, why: str = "names no revision that is being rolled out") -> Event:
+    def ignored(self, why: str | None = None) -> Event:
         """The Event of an action that has no effect."""
+        if why is None:
+            wrong = "names a revision that is not being rolled out"
+            why = wrong if self.misdirected else "has no effect: there is no rollout that it applies to"
         return Event("Normal", "Ignored", f"{self.key}: {self.value[:200]} {why}")
 
     def go_on(self) -> None:
@@ -118,7 +121,7 @@ def _promote(action: Action) -> Event:
         return Event("Normal", "Resumed", "the deployment is no longer paused") if paused else action.ignored()
     enter(action.candidate, len(action.strategy.steps), action.view.now)
     name = action.candidate.revision
-    return Event("Normal", "Promoting", f"revision {name} gets all requests as soon as it can take them")
+    return Event("Normal", "Promoting", f"revision {name} gets all requests as soon as its pods can take them")
 
 
 def _abort(action: Action) -> Event:
@@ -126,12 +129,12 @@ def _abort(action: Action) -> Event:
     if action.candidate is None or stable is None:
         return action.ignored()
     if revision.find(action.view.snapshot, stable.revision) is None:
-        said = f"{ABORT}: revision {stable.revision} is no longer kept; change the spec instead"
+        said = f"{ABORT}: the stable revision {stable.revision} can no longer be restored; change the spec instead"
         return Event("Warning", "NothingToUndo", said)
     action.go_on()
     action.divert(stable.revision, history.ABORTED)
     name = action.candidate.revision
-    return Event("Normal", "Aborting", f"revision {name} is aborted; {stable.revision} answers all requests")
+    return Event("Normal", "Aborting", f"revision {name} is aborted; {stable.revision} receives all requests again")
 
 
 def _undo(action: Action) -> Event:
@@ -140,13 +143,13 @@ def _undo(action: Action) -> Event:
     if action.names_revision and revision.find(action.view.snapshot, action.value) is None:
         return Event("Warning", "NothingToUndo", f"{UNDO}: revision {action.value} is no longer kept")
     if not action.names_revision:
-        on_its_way = draft.stable is not None and draft.candidate is not None
-        target = draft.stable.revision if draft.stable and on_its_way else history.before(action.view, draft)
+        rolling_out = draft.stable is not None and draft.candidate is not None
+        target = draft.stable.revision if draft.stable and rolling_out else history.before(action.view, draft)
     if target is None:
         return Event("Warning", "NothingToUndo", f"{UNDO}: {action.value[:200]}: no earlier revision is kept")
     action.go_on()
     action.divert(target, "Undone")
-    return Event("Normal", "Undoing", f"revision {target} takes over; the spec asks for {action.wanted}")
+    return Event("Normal", "Undoing", f"revision {target} takes over, although the spec asks for {action.wanted}")
 
 
 _VERBS: dict[str, Callable[[Action], Event]] = {

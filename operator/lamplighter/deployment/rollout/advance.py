@@ -62,14 +62,14 @@ def advance(view: DeploymentView, draft: DeploymentStatus, target: Target, route
     if stable is not None and stable.revision == name:
         stable.model = target.model
         if not _indispensable(view, draft, target.strategy):
-            _drop_candidate(view, draft, f"revision {name} is wanted")
+            _drop_candidate(view, draft, f"revision {name} is to serve instead")
         draft.diverted = None if _arrived(draft) else draft.diverted
         return ()
     current, events = draft.candidate, []
     if current is None or current.revision != name:
         if current is not None and _answers_alone(view, draft, current, target.strategy):
-            events.append(_promote(view, draft, current))  # whether or not the routers could be asked
-        _drop_candidate(view, draft, f"revision {name} is wanted now")
+            events.append(_promote(view, draft, current))  # even if the routers could not be asked
+        _drop_candidate(view, draft, f"revision {name} is to serve instead")
         if len(draft.retiring) >= _MOST_RETIRING:
             return tuple(events)
         current = draft.candidate = _begin(view, draft, target)
@@ -86,14 +86,14 @@ def rest(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> Non
     _count_ready(view, draft)
     retire.forget(view, draft, routers)
     if draft.stable is not None and not _indispensable(view, draft, AT_ONCE):
-        _drop_candidate(view, draft, "there is no model to roll out any more")
+        _drop_candidate(view, draft, "there is no longer a model to roll out")
 
 
 def lower(view: DeploymentView, draft: DeploymentStatus) -> bool:
     """Give a candidate no more than its ready pods can take; true when it had more.
 
-    While the API server refuses something, this alone is done to a rollout: a quota that is used up must not keep the
-    weight of a revision whose pods die.
+    While the API server refuses a request, only this is done to a rollout: an exhausted quota must not keep weight on a
+    revision whose pods die.
     """
     entry, stable = draft.candidate, draft.stable
     if entry is None or stable is None or rollout_strategy(view.spec.strategy).alone:
@@ -106,7 +106,7 @@ def lower(view: DeploymentView, draft: DeploymentStatus) -> bool:
 
 
 def _indispensable(view: DeploymentView, draft: DeploymentStatus, strategy: RolloutStrategy) -> bool:
-    """True for a candidate that answers while the stable revision has not a single pod that could, and should.
+    """True for a candidate that answers while the stable revision, which should have pods, has none that is ready.
 
     Where there is no room for both, the stable revision gets no pod before the candidate goes.
     """
@@ -120,7 +120,7 @@ def _answers_alone(
 ) -> bool:
     """True for a candidate that gets every request and answers, as no other revision could: the next one replaces it.
 
-    One that gets a part of the requests has not proved more than what replaces it, so it goes.
+    One that gets only a part of the requests is dropped: it has proved no more than what replaces it.
     """
     if draft.stable is None:
         return entry.ready_replicas > 0
@@ -138,7 +138,7 @@ def _walk(
         return steps.walk(entry, strategy, counts, view.now, paused=draft.paused)
     entry.step_since = None
     if draft.stable is not None and ((draft.paused and not entry.weight) or in_the_way(view, entry.revision)):
-        return False  # the old one goes first
+        return False  # the old revision's pods stop first
     fresh = entry.weight == 100
     entry.weight, entry.progress = 100, strategy.progress(len(strategy.steps))
     return fresh and counts.verified and min(counts.ready, counts.seen) >= counts.replicas

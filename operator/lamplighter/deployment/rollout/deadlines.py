@@ -34,12 +34,12 @@ def waits(view: DeploymentView, draft: DeploymentStatus, target: Target | None, 
 
 
 def progress_left(view: DeploymentView, draft: DeploymentStatus) -> float | None:
-    """Seconds until a candidate that does not advance counts as stalled; None while it is not what holds it up."""
+    """Seconds until a candidate that does not advance counts as stalled; None while it is not expected to advance."""
     entry = draft.candidate
     if entry is None or draft.paused or entry.advanced_at is None:
         return None
     since: str | None = entry.advanced_at
-    if entry.step_since is not None:  # it holds: only routers that do not confirm the split any more can be in its way
+    if entry.step_since is not None:  # holding: only routers that stop confirming the split can delay it
         since = draft.router.unverified_since
     return seconds(view.spec.strategy.progress_deadline) - view.age(since) if since else None
 

@@ -14,7 +14,7 @@ from lamplighter.deployment.rollout import history
 def transitions(before: DeploymentStatus, after: DeploymentStatus, *, alone: bool = False) -> tuple[Event, ...]:
     """The Events of what changed. Of a first revision there are none: no other revision shares requests with it.
 
-    ``alone``: a revision comes up when the one before it is gone.
+    ``alone``: a revision starts only after the previous one is gone.
     """
     return (*_replaced(before, after), *_candidate(before, after, alone), *_removed(before, after))
 
@@ -44,7 +44,9 @@ def _removed(before: DeploymentStatus, after: DeploymentStatus) -> Iterator[Even
     left = {one.revision for one in (*after.retiring, after.candidate, after.stable) if one is not None}
     for one in before.retiring:
         if one.revision not in left:
-            yield Event("Normal", "Removed", f"revision {one.revision}: no router sends requests to it any more")
+            yield Event(
+                "Normal", "Removed", f"revision {one.revision} was removed: no router sends requests to it any more"
+            )
 
 
 def _share(entry: CandidateStatus) -> str:

@@ -1,4 +1,4 @@
-"""The history of a deployment: what served, and what was given up and why. Pure."""
+"""The history of a deployment: what served, and what was aborted or replaced and why. Pure."""
 
 from lamplighter.api.deployment import Change, DeploymentStatus, RevisionStatus
 from lamplighter.core.objects import exact
@@ -28,7 +28,7 @@ def remember(view: DeploymentView, draft: DeploymentStatus, entry: RevisionStatu
 
 
 def served(draft: DeploymentStatus, name: str) -> bool:
-    """True when the revision was a stable one some time."""
+    """True when the revision was once the stable one."""
     return any(line.revision == name and line.outcome == SERVED for line in draft.history)
 
 

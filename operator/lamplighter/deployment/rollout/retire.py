@@ -8,16 +8,17 @@ from lamplighter.deployment.view import DeploymentView
 SETTLE = 1.0
 """Seconds that a revision stays at least after the routers stopped sending to it: last requests may still arrive."""
 _DRAIN = 30.0
-"""Seconds beyond the longest request after which a request that is still in flight keeps nothing any more."""
+"""Seconds beyond the longest request timeout after which requests in flight no longer keep a revision."""
 
 
 def forget(view: DeploymentView, draft: DeploymentStatus, routers: Routers) -> None:
     """Take out of the status what no router sends to and what has answered all it was sent.
 
-    Before anything served, a router of which no pod runs keeps nothing: it may never come up, and specs be corrected.
+    Until a revision has served, this happens even with no router ready: routers may never start until the spec is
+    corrected.
     """
-    nobody_sends = routers.verified or (draft.stable is None and not routers.ready)
-    if not (nobody_sends and routers.lingering_verified):
+    no_router_sends = routers.verified or (draft.stable is None and not routers.ready)
+    if not (no_router_sends and routers.lingering_verified):
         return
     draft.retiring = [entry for entry in draft.retiring if not _drained(view, entry, draft, routers)]
 
@@ -34,6 +35,6 @@ def _drained(view: DeploymentView, entry: RetiringStatus, draft: DeploymentStatu
 
 
 def _keep(view: DeploymentView, entry: RetiringStatus, draft: DeploymentStatus) -> float:
-    """Seconds that a revision is kept warm: the last one that served, since no more is promised for an undo."""
+    """Seconds that a revision is kept warm: only the last one that served, for a quick undo."""
     last = next((one for one in reversed(draft.retiring) if one.served), None)
     return rollout_strategy(view.spec.strategy).keep if entry == last else 0.0

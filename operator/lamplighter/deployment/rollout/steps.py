@@ -41,7 +41,7 @@ def walk(candidate: CandidateStatus, strategy: RolloutStrategy, counts: Counts, 
     fit(candidate, counts, now)
     least = min(
         candidate.weight, 100 - share(counts.stable, counts.replicas)
-    )  # the stable revision cannot take it, or not yet
+    )  # the share that the stable revision cannot take, or not yet
     for _ in range(len(strategy.steps) + 1):
         step = strategy.step(candidate.step)
         weight = max(step.weight, least)
@@ -95,7 +95,7 @@ def fit(candidate: CandidateStatus, counts: Counts, now: datetime) -> None:
 
 
 def _unhold(candidate: CandidateStatus, now: datetime) -> None:
-    """What was held is lost: the hold starts again, and so does the time in which the candidate has to advance."""
+    """Restart the hold, and with it the progress deadline."""
     if candidate.step_since is not None:
         candidate.step_since, candidate.advanced_at = None, exact(now)
 

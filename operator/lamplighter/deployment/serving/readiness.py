@@ -11,7 +11,7 @@ from lamplighter.core import pods
 from lamplighter.core.naming import REVISION
 from lamplighter.core.objects import Obj, Ref, labels, moment
 from lamplighter.core.plan import Snapshot
-from lamplighter.deployment.serving.torchserve import CONTAINER
+from lamplighter.deployment.serving.contract import CONTAINERS
 
 READINESS = "ModelReadiness"
 """The name under which a plan asks what a pod of a model says at ``/ready``."""
@@ -51,9 +51,9 @@ def _age(since: str, now: datetime) -> float:
 
 
 def _unready(snapshot: Snapshot) -> Iterator[tuple[Obj, str]]:
-    """Pods whose TorchServe runs and that are not ready, and since when it runs."""
+    """Pods whose server runs and that are not ready, and since when it runs."""
     for pod in snapshot.all_owned("Pod"):
         if REVISION in labels(pod) and not pods.ready(pod) and "deletionTimestamp" not in pod["metadata"]:
-            states = {one["name"]: one.get("state") or {} for one in pods.containers(pod)}
-            if running := states.get(CONTAINER, {}).get("running"):
+            states = (one.get("state") or {} for one in pods.containers(pod) if one["name"] in CONTAINERS)
+            if running := next((state["running"] for state in states if state.get("running")), None):
                 yield pod, running.get("startedAt") or pod["metadata"]["creationTimestamp"]

@@ -48,7 +48,7 @@ def current(snapshot: Snapshot, spec: DeploymentSpec, model: ResolvedModel, in_u
 
 
 def _content(revision: Revision) -> tuple[object, ...]:
-    """What makes two revisions the same: workers that are counted from the resources equal the same number, written."""
+    """What makes two revisions the same: workers counted from the resources equal the same number set explicitly."""
     runtime = revision.runtime.model_copy(update={"workers": workers(revision.runtime, revision.resources)})
     return _identity(revision.model), runtime, revision.resources, revision.template, revision.signature
 

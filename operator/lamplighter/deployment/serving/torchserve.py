@@ -11,9 +11,9 @@ from lamplighter.core.objects import Obj
 from lamplighter.core.podtemplate import override
 from lamplighter.deployment.model import claim_and_path
 from lamplighter.deployment.serving import workers
+from lamplighter.deployment.serving.contract import GRPC_INFERENCE, HEALTH, INFERENCE, METRICS
 from lamplighter.deployment.serving.revision import Revision
 
-GRPC_INFERENCE, INFERENCE, METRICS, HEALTH = 7070, 8080, 8082, 8090
 CONTAINER = "torchserve"
 DRAIN_SECONDS = 5
 """How long a pod still serves after it was told to stop, until no router or kube-proxy sends requests to it."""
@@ -44,7 +44,7 @@ def pod(name: str, revision: Revision, labels: dict[str, str], default_image: st
     fetch = {
         **common,
         "name": "fetch",
-        # By another name where a signature is asked for, so that an image that would not verify it cannot start.
+        # Another command where a signature is required, so that an image that cannot verify one does not start.
         "command": ["lamplighter-fetch-signed" if revision.signature else "lamplighter-fetch"],
         "env": [
             *_env(
@@ -116,11 +116,6 @@ def pod(name: str, revision: Revision, labels: dict[str, str], default_image: st
         },
     }
     return override(built, revision.template)
-
-
-def endpoint(service: str, namespace: str) -> str:
-    """The URL that predicts."""
-    return f"http://{service}.{namespace}.svc/predictions/{service}"
 
 
 def _env(**variables: object) -> list[Obj]:

@@ -3,7 +3,7 @@
 from lamplighter.core.naming import OWNER_LABEL, REVISION, child, child_labels
 from lamplighter.core.objects import Obj, partial
 from lamplighter.core.plan import Snapshot
-from lamplighter.deployment.serving import torchserve
+from lamplighter.deployment.serving import contract, torchserve
 from lamplighter.deployment.serving.revision import Revision, object_name
 
 
@@ -47,8 +47,8 @@ def service(snapshot: Snapshot, revision: str) -> Obj:
             "publishNotReadyAddresses": False,
             "selector": selector(snapshot, revision),
             "ports": [
-                {"name": "http", "port": torchserve.INFERENCE, "targetPort": torchserve.INFERENCE},
-                {"name": "grpc", "port": torchserve.GRPC_INFERENCE, "targetPort": torchserve.GRPC_INFERENCE},
+                {"name": "http", "port": contract.INFERENCE, "targetPort": contract.INFERENCE},
+                {"name": "grpc", "port": contract.GRPC_INFERENCE, "targetPort": contract.GRPC_INFERENCE},
             ],
         },
     )

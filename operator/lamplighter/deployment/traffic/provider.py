@@ -30,7 +30,7 @@ class TrafficProvider(Protocol):
     """
 
     router: str
-    """What people call one of its routers, with its article: ``a router pod``."""
+    """What people call one of its routers, without an article: ``router pod``."""
 
     def questions(self, view: DeploymentView) -> list[Ref]:
         """What has to be read before :meth:`look`; a reader of that name answers (see questions/)."""

@@ -49,8 +49,8 @@ def split(view: DeploymentView, status: DeploymentStatus, written: str | None) -
 def traffic(view: DeploymentView, status: DeploymentStatus) -> Traffic:
     """Which revision receives which requests.
 
-    A revision beside another one is routed to no earlier than some of its pods are ready: routers have known it long
-    enough by then. One that has given all requests to its candidate is not routed to: that it goes changes nothing.
+    A revision beside another one is routed to only once some of its pods are ready: by then routers have known it long
+    enough. A stable revision whose candidate has all requests is not routed to, so removing it changes nothing.
     """
     stable, candidate = status.stable, status.candidate
     active = [entry for entry in (stable, candidate) if entry is not None]
@@ -77,8 +77,8 @@ def forwarding(view: DeploymentView, status: DeploymentStatus) -> Forwarding:
 def topology(view: DeploymentView, status: DeploymentStatus) -> Topology:
     """All of a split but the shares: what exists behind and in front of the routers.
 
-    A router takes such changes apart from the shares, one after the other. So no share rises together with another
-    topology: should a router refuse that, requests must not shift.
+    Routers apply these changes separately from the shares. So no share rises in the same version as a change of
+    topology: if a router refuses the topology, requests must not shift.
     """
     wanted = traffic(view, status)
     return wanted.backends, wanted.preview, forwarding(view, status)
@@ -95,5 +95,5 @@ def _number(version: str) -> int:
 
 
 def _backend(view: DeploymentView, name: str) -> Backend:
-    # Whether there are more pods than one is all that matters: another number must be no other configuration.
+    # Only one pod or several matters: scaling from 2 to 5 must not change the configuration.
     return Backend(name, revision.object_name(view.snapshot.name, name), min(view.replicas, 2))

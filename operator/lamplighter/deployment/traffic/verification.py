@@ -69,7 +69,7 @@ def compared(
     """Hold what the routers say against the split.
 
     ``readings``: of the ready routers. ``leaving``: of those that are not ready or are stopping.
-    ``counted``: how many ready routers a second witness counts; while it counts more, one has not been asked.
+    ``counted``: how many ready routers a second source counts; while it counts more, one was not asked.
     """
     version = split.version
     return Routers(

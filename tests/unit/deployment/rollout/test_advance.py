@@ -32,12 +32,12 @@ def test_the_first_revision_is_frozen_then_gets_its_pods_and_its_router() -> Non
 def test_the_first_revision_is_not_stable_before_its_pods_are_ready() -> None:
     scene = ready(coming_up(a_deployment().replicas(2)), only(coming_up()), 1).settle()
     assert stable(scene) is None
-    assert scene.told("Ready")[2].endswith("1 of 2 pods are ready")
+    assert scene.told("Ready")[2].startswith("1 of 2 pods of revision ")
 
 
 def test_the_first_revision_is_available_with_the_first_pod_that_routers_send_to() -> None:
     scene = ready(coming_up(a_deployment().replicas(2)), only(coming_up()), 1).settle()
-    assert scene.told("Available") == ("True", "Serving", "1 pods answer")
+    assert scene.told("Available") == ("True", "Serving", "1 pod answers")
     unrouted = Scene(a_deployment().replicas(2), a_trained().with_model(1)).settle()
     ready(unrouted, only(unrouted), 1).settle()
     assert unrouted.told("Available") == ("False", "NothingServes", "no router is ready")
@@ -205,7 +205,7 @@ def test_a_scaled_deployment_is_not_ready_before_all_pods_are() -> None:
     scene = serving().edit(replicas=3)
     scene.act()
     assert scene.told("Ready")[:2] == ("False", "RollingOut")
-    assert scene.told("Ready")[2].endswith("1 of 3 pods are ready")
+    assert scene.told("Ready")[2].startswith("1 of 3 pods of revision ")
     assert ready(scene.settle(), only(scene)).settle().told("Ready")[0] == "True"
 
 

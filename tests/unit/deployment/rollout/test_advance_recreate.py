@@ -44,7 +44,7 @@ def test_recreate_stops_the_old_revision_first() -> None:
     old = only(scene)
     scene.edit(runtime={"workers": 2}).settle()
     assert (size(scene, old), workloads(scene)) == (0, [old])
-    assert scene.told("Ready")[2].endswith(f"the pods of revision {old.removeprefix('digits-')} must terminate first")
+    assert scene.told("Ready")[2].endswith(f"the pods of {old.removeprefix('digits-')} must terminate first")
     gone(scene, old).settle()
     new = candidate(scene)
     assert new is not None
@@ -61,7 +61,7 @@ def test_a_recreate_is_available_again_with_its_first_pod_that_answers() -> None
     (new,) = set(workloads(scene)) - {old}
     ready(scene, new, 1).settle()
     assert (stable(scene), scene.obj["status"]["readyReplicas"]) == (old, 0)
-    assert scene.told("Available") == ("True", "Serving", "1 pods answer")
+    assert scene.told("Available") == ("True", "Serving", "1 pod answers")
 
 
 def test_what_alone_answers_is_not_given_up_for_a_third_revision() -> None:
@@ -164,7 +164,7 @@ def test_an_abort_says_what_is_waited_for() -> None:
     message = scene.settle().annotate(abort="1").settle().told("Ready")[2]
     name = new.removeprefix("digits-")
     assert f"{old.removeprefix('digits-')} is to serve: " in message
-    assert f"the pods of revision {name} must terminate first" in message
+    assert f"the pods of {name} must terminate first" in message
     ready(over(gone(scene, new)), old).settle()
     assert "digits- serves. Change" not in scene.told("Ready")[2]
     assert f"{old.removeprefix('digits-')} serves. Change" in scene.told("Ready")[2]

@@ -235,5 +235,5 @@ def test_a_correction_says_who_keeps_its_room() -> None:
     broken = only(scene)
     scene.having(a_workload(scene.child("Deployment", broken)).status(replicas=1))
     scene.edit(runtime={"workers": 2}).settle().later(30).settle()
-    held = f"pods of revision {broken.removeprefix('digits-')} are kept until every router pod confirms"
+    held = f"the pods of {broken.removeprefix('digits-')} are kept until every router pod confirms"
     assert held in scene.told("Ready")[2]

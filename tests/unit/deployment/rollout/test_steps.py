@@ -132,7 +132,7 @@ def test_a_candidate_that_gets_no_further_is_told_of_with_the_reason() -> None:
     scene, old, new = rolling()
     scene.later(601).settle()
     assert scene.told("Stalled")[:2] == ("True", "ProgressDeadlineExceeded")
-    assert "0 of 1 pods are ready" in scene.told("Stalled")[2]
+    assert "0 of 1 pods of revision" in scene.told("Stalled")[2]
     assert weights(ready(scene, new).settle()) == {old: 80, new: 20}
     assert scene.told("Stalled")[0] == "False"
 

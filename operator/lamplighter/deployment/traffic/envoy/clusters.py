@@ -3,7 +3,7 @@
 from typing import Any
 
 from lamplighter.core.objects import Obj
-from lamplighter.deployment.serving.torchserve import GRPC_INFERENCE, HEALTH, INFERENCE
+from lamplighter.deployment.serving.contract import GRPC_INFERENCE, HEALTH, INFERENCE
 from lamplighter.deployment.traffic.types import Backend, Forwarding
 
 REST, GRPC = "rest", "grpc"
@@ -43,7 +43,7 @@ def _cluster(backend: Backend, forwarding: Forwarding, protocol: str, port: int,
         "connect_timeout": "1s",
         "lb_policy": "LEAST_REQUEST",
         "common_lb_config": {
-            # Only when no pod is known to be well are all of them tried: checks that a busy machine lets time out
+            # Only when no pod is known to be healthy are all of them tried: checks that time out on a busy machine
             # must not become an outage. Never earlier, or pods that drain would be sent new requests.
             "healthy_panic_threshold": {"value": 1},
             "ignore_new_hosts_until_first_hc": True,

@@ -40,7 +40,7 @@ class EnvoyRouters(TrafficProvider):
         if service is None:
             changes.create.append(router.service(snapshot))
         elif not self.in_charge(snapshot):
-            if routers.verified:  # until then it selects the pods of a revision, as the version without routers had it
+            if routers.verified:  # until then it selects a revision's pods, as an operator without routers set it up
                 changes.patch.append(_repointed(service, router.service(snapshot)))
             return changes
         if snapshot.owned("NetworkPolicy", snapshot.name) is None:

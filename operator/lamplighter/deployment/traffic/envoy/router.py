@@ -18,7 +18,7 @@ from lamplighter.core.naming import (
 from lamplighter.core.objects import Obj, partial
 from lamplighter.core.plan import Snapshot
 from lamplighter.core.podtemplate import override
-from lamplighter.deployment.serving.torchserve import GRPC_INFERENCE, HEALTH, INFERENCE, METRICS
+from lamplighter.deployment.serving.contract import GRPC_INFERENCE, HEALTH, INFERENCE, METRICS
 from lamplighter.deployment.traffic.envoy.config import PREVIEW_PORT, PUBLIC_PORT, STATUS_PORT, files
 from lamplighter.deployment.traffic.envoy.listeners import FOLDER
 from lamplighter.deployment.traffic.split import Split

@@ -15,7 +15,7 @@ _PREVIOUS_HOSTS = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPr
 _ANY: Obj = {"prefix": "/"}
 _KEPT = 8 * 2**20
 """Bytes of a request that are kept to be sent to another pod: what TorchServe takes, unless it is told otherwise."""
-_NOBODY = '{"code": 503, "type": "NoRevisionServes", "message": "No revision of this ModelDeployment serves yet."}\n'
+_UNSERVED = '{"code": 503, "type": "NoRevisionServes", "message": "No revision of this ModelDeployment serves yet."}\n'
 
 
 def public(traffic: Traffic, forwarding: Forwarding) -> Obj:
@@ -69,7 +69,7 @@ def _to(revision: str, protocol: str, match: Obj, forwarding: Forwarding) -> Obj
 def _split(traffic: Traffic, forwarding: Forwarding) -> list[Obj]:
     shares = sorted((revision, weight) for revision, weight in traffic.weights if weight)
     if not shares:
-        return [{"match": _ANY, "direct_response": {"status": 503, "body": {"inline_string": _NOBODY}}}]
+        return [{"match": _ANY, "direct_response": {"status": 503, "body": {"inline_string": _UNSERVED}}}]
     return [
         {
             "match": match,
