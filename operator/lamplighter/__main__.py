@@ -188,17 +188,23 @@ def _may_take_reports(watch: handlers.Watch, client: kube.Client) -> bool:
 
 
 async def _can_list(client: kube.Client) -> bool:
-    """Whether both kinds can be listed; tried again while the API server is busy, as it is right after new CRDs."""
+    """Whether both kinds can be listed and are in discovery, where Kopf looks for them once and never again.
+
+    Tried again while the API server is busy or discovery lags behind, as both do right after the CRDs were made.
+    """
     for kind in PRIMARY:
         for tries_left in reversed(range(BUSY_TRIES)):
+            pause, error, passes = 1.0, "the API server's discovery does not name them", True
             try:
                 await client.generations(kind)
-                break
-            except ApiError as error:
-                if error.status not in (429, 503) or not tries_left:
-                    log.error("cannot list %ss: %s. Are the CRDs and the RBAC rules installed?", kind, error)
-                    return False
-                await asyncio.sleep(error.retry_after or 1.0)
+                if await client.serves(kind):
+                    break
+            except ApiError as failed:
+                pause, error, passes = failed.retry_after or pause, str(failed), failed.status in (429, 503)
+            if not (passes and tries_left):
+                log.error("cannot list %ss: %s. Are the CRDs and the RBAC rules installed?", kind, error)
+                return False
+            await asyncio.sleep(pause)
     return True
 
 

@@ -31,6 +31,8 @@ from lamplighter.informer import Informer, Listing, Patience, Source, list_all
 
 WATCHED = {entry.plural: entry for entry in RESOURCES.values() if entry.watched}
 NODES = RESOURCES["Node"].plural
+_KOPF_RESUMES = 60.0
+"""Seconds after which Kopf has resumed its watches, too: it waits up to 21 s between two tries."""
 _COUNT = {entry.kind: metrics.EVENTS.labels(entry.plural).inc for entry in WATCHED.values()}
 
 log = logging.getLogger(__name__)
@@ -147,10 +149,19 @@ class Watch:
         self.put(obj)
 
     async def _list_primaries(self) -> None:
-        """List what people write, whenever it is in doubt that Kopf has reported all of it."""
-        patience = Patience()
+        """List what people write, whenever it is in doubt that Kopf has reported all of it.
+
+        And once more a while later: Kopf may resume its own watch after our listing, and not report what was deleted
+        in between.
+        """
+        patience, once_more = Patience(), False
         while True:
-            await self._in_doubt.wait()
+            try:
+                async with asyncio.timeout(_KOPF_RESUMES if once_more else None):
+                    await self._in_doubt.wait()
+                once_more = True
+            except TimeoutError:
+                once_more = False
             try:
                 await self._list_once()
                 patience.works()

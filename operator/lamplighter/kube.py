@@ -146,6 +146,17 @@ class Client:
         url = f"{_url('Pod', namespace, name)}?fieldManager={FIELD_MANAGER}"
         await self._send("PATCH", "patch", "Pod", url, labels, _MERGE, leader_only=False)
 
+    async def serves(self, kind: str) -> bool:
+        """Whether the API server's discovery names a kind; it does so a moment after the CRD was made."""
+        resource = RESOURCES[kind]
+        try:
+            found = await self._send("GET", "get", kind, resource.path)
+        except ApiError as error:
+            if error.gone:
+                return False
+            raise
+        return any(entry["name"] == resource.plural for entry in found.get("resources") or ())
+
     async def generations(self, kind: str) -> Iterable[tuple[Key, int]]:
         """Key and generation of every object of a kind, in pages, metadata only."""
         metas = [
@@ -208,17 +219,26 @@ class Client:
             async with self._session.request(method, self._host + url, data=data, headers=headers) as response:
                 content = await response.read()
                 metrics.REQUESTS.labels(verb, resource, response.status).inc()
-                if response.status < 400:
-                    answer: Obj = orjson.loads(content)
-                    return answer
-                raise _error(response, content)
+                if response.status >= 400:
+                    raise _error(response, content)
+                answer: Obj = orjson.loads(content)
+                return answer
         except NO_ANSWER as error:
             metrics.REQUESTS.labels(verb, resource, "none").inc()
             raise ApiError(0, type(error).__name__, str(error) or "no answer in time") from error
+        except orjson.JSONDecodeError as error:
+            raise ApiError(0, "NoJson", f"the API server's answer is no JSON: {error}") from error
 
     async def _authorization(self) -> dict[str, str]:
-        """The header that says who we are; asked for each request, so that a renewed token is used."""
-        token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        """The header that says who we are; asked for each request, so that a renewed token is used.
+
+        Raises:
+            ApiError: the token cannot be read now; the next try may find it.
+        """
+        try:
+            token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        except (OSError, config.ConfigException) as error:
+            raise ApiError(0, "NoToken", f"the token of the service account cannot be read: {error}") from error
         return {"Authorization": token} if token else {}
 
 

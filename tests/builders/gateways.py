@@ -41,7 +41,7 @@ class Gateway(TrafficProvider):
         """What the gateway says."""
         said = view.snapshot.related.get((REPORT, view.snapshot.name))
         if settled(view.status):
-            return unasked(view, split, 1)
+            return unasked(view, split, 1, 1)
         readings = () if said is None else (Reading(said["version"], False, said["healthy"], said["active"]),)
         return compared(split, 1, readings, (), counted=1)
 
@@ -63,6 +63,10 @@ class Gateway(TrafficProvider):
             labels = child_labels(snapshot.obj)
             return Changes(create=[child(snapshot.obj, "example.com/v1", "Route", snapshot.name, labels, spec=spec)])
         return Changes(patch=[] if found["spec"] == spec else [partial(found, spec=spec)])
+
+    def endpoint(self, snapshot: Snapshot) -> str:
+        """The gateway's own address."""
+        return f"https://gateway.example.com/{snapshot.namespace}/{snapshot.name}"
 
     def in_charge(self, snapshot: Snapshot) -> bool:
         """True once there is a route."""

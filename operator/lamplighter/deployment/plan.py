@@ -58,14 +58,14 @@ def plan(view: DeploymentView, provider: TrafficProvider) -> Plan:
     its_own = children.needed(view, draft, decision.target, decision.newest, confirmed=confirmed)
     traffic = provider.objects(view, wanted, routers) if _carries(draft) else Changes()
     changed = transitions(view.status, draft, alone=rollout_strategy(view.spec.strategy).alone)
-    due = deadlines.waits(view, draft, decision.target, routers)
+    looks = deadlines.waits(view, draft, decision.target, routers)
     return view.plan(
         draft,
         create=(tuple(its_own.revisions), (*its_own.create, *traffic.create)),
         patch=(*its_own.patch, *traffic.patch),
         events=(*decision.events, *changed, *status.complaints(view, draft)),
         delete=tidy.due(view, draft, wanted, provider),
-        requeue_after=soonest(*due, readiness.wait(view.snapshot, view.now)),
+        requeue_after=soonest(*looks, readiness.wait(view.snapshot, view.now)),
     )
 
 
@@ -111,6 +111,8 @@ def _record(view: DeploymentView, draft: DeploymentStatus, routers: Routers, pro
     told.unverified_since = None if told.verified else told.unverified_since or timestamp(view.now)
     if told.verified:
         told.traffic = wanted.shares
+    if draft.stable is not None:
+        draft.endpoint = provider.endpoint(view.snapshot)
     return wanted
 
 

@@ -10,7 +10,6 @@ from lamplighter.core.objects import Obj
 from lamplighter.core.plan import Event, Plan
 from lamplighter.deployment.sentences import Outcome, Sentence, sentence
 from lamplighter.deployment.serving import readiness, workload
-from lamplighter.deployment.serving.contract import endpoint
 from lamplighter.deployment.serving.health import asked_for, existing, health
 from lamplighter.deployment.situation import Situation
 from lamplighter.deployment.view import DeploymentView
@@ -64,7 +63,6 @@ def _conclude(view: DeploymentView, status: DeploymentStatus, said: Sentence) ->
     status.ready_replicas = stable.ready_replicas if stable else 0
     status.replicas = existing(snapshot, stable.revision) if stable else 0
     if stable is not None:
-        status.endpoint = endpoint(snapshot.name, snapshot.namespace)
         selector = workload.selector(snapshot, stable.revision)
         status.selector = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
 

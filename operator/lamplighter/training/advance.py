@@ -89,6 +89,7 @@ def _stage_done(view: TrainingView, run: Run, spec: TrainingSpec, seen: Observat
             "failures_in_a_row": 0,
             "job": order.job_name(view.snapshot.name, run.number, following, 1),
             "state": RunState.PENDING,
+            **({"progress": None} if following.reports_progress else {}),  # it starts at step 0 of its own
         }
     )
     under_way(view, status, run, "its Job was created")

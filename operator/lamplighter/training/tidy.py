@@ -15,6 +15,7 @@ from lamplighter.core.plan import Plan
 from lamplighter.training import freeze
 from lamplighter.training.failures.diagnosis import lost_for_good
 from lamplighter.training.leftover_pods import pods_of
+from lamplighter.training.stages import order
 from lamplighter.training.view import TrainingView
 
 _EVIDENCE = ("Job", "Service", "ConfigMap")
@@ -76,8 +77,8 @@ def _stop_after(view: TrainingView, job: Obj) -> float | None:
     its_pods = [pod for pod in pods_of(view, job) if lost_for_good(view, pod) is None]
     if "backoffLimitPerIndex" not in job["spec"] and any(map(pods.failed, its_pods)):
         return None
-    trainers = [pods.without_sidecars(pod) for pod in its_pods if not pods.over(pod)]
-    ends = [moment(ended) for pod in trainers if pods.failure(pod) and (ended := pods.ended_at(pod)) != pods.NEVER]
+    working = [pods.without_sidecars(pod) for pod in its_pods if not pods.over(pod)]
+    ends = [moment(ended) for pod in working if pods.failure(pod) and (ended := pods.ended_at(pod)) != pods.NEVER]
     return max([0.0, *(_ENDS_WITHIN - abs((view.now - end).total_seconds()) for end in ends)])
 
 
@@ -103,7 +104,7 @@ def _remove_after(view: TrainingView, pod: Obj) -> float | None:
     # The Job of an elastic gang replaces a lost worker once it is deleted, which Kubernetes does only after minutes.
     under_way = run is not None and not run.state.final and run_number(pod) == run.number
     frozen = freeze.frozen_spec(view.snapshot, run.number) if run is not None and under_way else None
-    return 0.0 if frozen is not None and frozen.elastic is not None else None
+    return 0.0 if run is not None and frozen is not None and order.named(run.stage).elastic(frozen) else None
 
 
 def _forgotten(view: TrainingView, revision: Obj) -> bool:

@@ -25,8 +25,9 @@ class Changes:
 class TrafficProvider(Protocol):
     """Carries requests to revisions, and proves it. Every method is pure: it reads a snapshot and writes nothing.
 
-    A provider must keep two promises: it never says that it follows a split before all of the split is in force, and
-    what it does not understand it refuses as a whole, going on with what it did before.
+    A provider must keep three promises. It never says that it follows a split before all of the split is in force. What
+    it does not understand it refuses as a whole, and continues with what it did before. Its objects do not carry the
+    label of a revision: what carries it is counted, and removed, as a part of that revision.
     """
 
     router: str
@@ -46,6 +47,9 @@ class TrafficProvider(Protocol):
 
     def configuration(self, view: DeploymentView, split: Split) -> Changes:
         """Of :meth:`objects` only what tells the routers of the split."""
+
+    def endpoint(self, snapshot: Snapshot) -> str:
+        """The URL at which clients get predictions."""
 
     def in_charge(self, snapshot: Snapshot) -> bool:
         """True when clients reach the revisions through these routers and in no other way."""

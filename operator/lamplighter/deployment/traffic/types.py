@@ -9,7 +9,7 @@ from lamplighter.api.router import Router
 from lamplighter.core.naming import digest
 
 _SHORTEST, _LONGEST = 0.001, 86400.0
-"""Seconds. Envoy takes zero for 'never' or refuses it, and refuses what its clocks cannot hold."""
+"""Seconds. A router may take zero for 'never', or refuse it, and refuses what its clocks cannot hold."""
 
 
 @dataclass(frozen=True, slots=True)

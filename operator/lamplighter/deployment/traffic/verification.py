@@ -15,13 +15,13 @@ class Reading:
     ``version``: of its configuration when all of it is in force, otherwise None.
     ``rejected``: since it started it has refused a configuration; when ``version`` is not the wanted one, this is why.
     ``healthy``: by revision, the pods that it would send requests to, REST and gRPC alike.
-    ``active``: by revision, the requests in flight.
+    ``active``: by revision, the requests in flight; None: this router does not count them.
     """
 
     version: str | None = None
     rejected: bool = False
     healthy: Mapping[str, int] = field(default_factory=dict)
-    active: Mapping[str, int] = field(default_factory=dict)
+    active: Mapping[str, int] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,11 @@ class Routers:
         """How many pods of a revision every ready router finds healthy."""
         return min((reading.healthy.get(revision, 0) for reading in self.readings), default=0)
 
-    def active(self, revision: str) -> int:
-        """How many requests a revision is answering now."""
-        return sum(reading.active.get(revision, 0) for reading in (*self.readings, *self.leaving))
+    def active(self, revision: str) -> int | None:
+        """How many requests a revision is answering now; None where a router does not count them."""
+        counted = [reading.active for reading in (*self.readings, *self.leaving)]
+        known = [counts.get(revision, 0) for counts in counted if counts is not None]
+        return sum(known) if len(known) == len(counted) else None
 
 
 def settled(status: DeploymentStatus) -> bool:
@@ -57,10 +59,10 @@ def settled(status: DeploymentStatus) -> bool:
     return status.candidate is None and not status.retiring and status.router.verified
 
 
-def unasked(view: DeploymentView, split: Split, ready: int) -> Routers:
+def unasked(view: DeploymentView, split: Split, wanted: int, ready: int) -> Routers:
     """The routers of a deployment that has settled: what they said before still holds while the split is the same."""
     known = view.status.router.verified and view.status.router.config == split.version
-    return Routers(split, view.spec.router.replicas, ready, known, known)
+    return Routers(split, wanted, ready, known, known)
 
 
 def compared(

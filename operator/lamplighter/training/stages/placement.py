@@ -80,4 +80,4 @@ def _gang(own: StageRun) -> Obj:
 
 
 def _filled(own: StageRun, text: str) -> str:
-    return text.replace("{job}", own.job).replace("{nodes}", str(own.spec.nodes))
+    return text.replace("{job}", own.job).replace("{nodes}", str(own.stage.width(own.spec)))

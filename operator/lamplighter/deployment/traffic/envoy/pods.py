@@ -27,7 +27,7 @@ def look(view: DeploymentView, split: Split) -> Routers:
     found = router.pods(view.snapshot)
     ready = [pod for pod in found if _ready(pod)]
     if settled(view.status):
-        return unasked(view, split, len(ready))
+        return unasked(view, split, view.spec.router.replicas, len(ready))
     return compared(
         split,
         view.spec.router.replicas,

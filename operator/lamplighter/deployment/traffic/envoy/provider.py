@@ -5,6 +5,7 @@ from lamplighter.core.naming import CONFIG
 from lamplighter.core.objects import Obj, Ref, annotations, partial
 from lamplighter.core.plan import Snapshot
 from lamplighter.deployment.serving import workload
+from lamplighter.deployment.serving.contract import endpoint
 from lamplighter.deployment.traffic.envoy import health, pods, router
 from lamplighter.deployment.traffic.provider import Changes, TrafficProvider
 from lamplighter.deployment.traffic.split import Split
@@ -58,6 +59,10 @@ class EnvoyRouters(TrafficProvider):
             if annotations(pod).get(CONFIG) != split.version and "deletionTimestamp" not in pod["metadata"]:
                 changes.patch.append(router.kick(pod, split.version))
         return changes
+
+    def endpoint(self, snapshot: Snapshot) -> str:
+        """The URL of the Service in front of the router pods."""
+        return endpoint(snapshot.name, snapshot.namespace)
 
     def in_charge(self, snapshot: Snapshot) -> bool:
         """True when the Service that people send requests to selects the router pods."""

@@ -23,8 +23,8 @@ def public(traffic: Traffic, forwarding: Forwarding) -> Obj:
     chosen = [
         _to(revision, protocol, match, forwarding)
         for revision in sorted(traffic.pins)
-        for wish in (_header(revision), _cookie(revision))
-        for protocol, match in _protocols(headers=[wish])
+        for choice in (_header(revision), _cookie(revision))
+        for protocol, match in _protocols(headers=[choice])
     ]
     own = {
         "name": "ready",
