@@ -46,7 +46,7 @@ format: venv ## Let ruff format the code and mend what it can.
 
 .PHONY: demo
 demo: ## From nothing to a prediction: cluster, images, operator, a trained and served model.
-	@$(PYTHON) -m tests.demo
+	@$(PYTHON) -m tests.programs.demo
 
 .PHONY: demo-down
 demo-down: cluster-down ## Remove all that `make demo` made: the cluster and our images (not the cache of built programs).
@@ -57,7 +57,7 @@ test: lint test-unit test-torch test-router test-integration test-serving test-e
 
 .PHONY: test-unit
 test-unit: venv ## Unit tests: pure, seconds.
-	$(RUN)/pytest tests/unit tests/bench tests/soak -q
+	$(RUN)/pytest tests/unit -q
 
 .PHONY: fuzz
 fuzz: venv ## Unit tests whose examples are drawn, with many new ones (test-unit draws the same in every run).
@@ -98,8 +98,8 @@ test-e2e: venv ## End-to-end tests on a real kind cluster of three nodes: one ha
 SECONDS ?= 600
 .PHONY: soak
 soak: venv ## Run 200 trainings while pods, nodes and operators fail at random (SECONDS=600, SEED=any): each has one right end.
-	@PYTHONPATH=operator nice $(RUN)/python -m tests.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	@PYTHONPATH=operator nice $(RUN)/python -m tests.programs.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: venv kwok ## Measure what we promise; prints one JSON object.
-	@PYTHONPATH=operator $(RUN)/python -m tests.bench
+	@PYTHONPATH=operator $(RUN)/python -m tests.programs.bench

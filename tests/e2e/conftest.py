@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 from tests import tools
-from tests.demo.cluster import install_operator, kubectl
 from tests.e2e import operators, rollouts
 from tests.e2e.world import World
+from tests.programs.demo.cluster import install_operator, kubectl
 
 
 @pytest.fixture(scope="session")

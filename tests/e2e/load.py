@@ -4,14 +4,14 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.demo.cluster import wait_until
+from tests import tools
 from tests.e2e.world import PATIENCE, World, plain_pod
+from tests.programs.demo.cluster import wait_until
 
-_SCRIPT = Path(__file__).parents[1] / "load" / "generator.py"
+_SCRIPT = tools.ROOT / "tests/programs/load/generator.py"
 _ENDLESS = 3600
 _LEAST = 150
 """Requests: what is over within a second was looked at for a while, too."""

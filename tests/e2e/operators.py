@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.demo.cluster import OPERATOR_NAMESPACE, get, kubectl, wait_until
+from tests.programs.demo.cluster import OPERATOR_NAMESPACE, get, kubectl, wait_until
 
 LABEL = "app.kubernetes.io/name=lamplighter-operator"
 

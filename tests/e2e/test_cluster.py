@@ -3,7 +3,7 @@
 import subprocess
 
 from tests import tools
-from tests.demo.cluster import condition, get, wait_until
+from tests.programs.demo.cluster import condition, get, wait_until
 
 NODE = "lamplighter-worker2"
 

@@ -4,12 +4,17 @@ import subprocess
 import sys
 
 from tests import tools
-from tests.demo.cluster import kubectl
+from tests.programs.demo.cluster import kubectl
 
 
 def test_the_demo_predicts_the_held_out_digits_through_the_service(operator: None) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.demo"], cwd=tools.ROOT, capture_output=True, text=True, timeout=2400, check=False
+        [sys.executable, "-m", "tests.programs.demo"],
+        cwd=tools.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=2400,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "on 360 held-out images (ok)" in done.stdout

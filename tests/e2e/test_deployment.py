@@ -5,9 +5,9 @@ import urllib.request
 from typing import Any
 
 import pytest
-from tests.demo.cluster import forwarded, wait_until
 from tests.e2e.load import load
 from tests.e2e.world import PATIENCE, World
+from tests.programs.demo.cluster import forwarded, wait_until
 
 BROKEN = """\
 class Broken:

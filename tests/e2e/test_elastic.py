@@ -2,9 +2,9 @@
 
 import json
 
-from tests.demo.cluster import wait_until
 from tests.e2e.gangs import GANG, running, train
 from tests.e2e.world import PATIENCE, Obj, World
+from tests.programs.demo.cluster import wait_until
 
 STEPS = 90
 LOOP = (

@@ -9,11 +9,11 @@ from pathlib import Path
 import grpc
 import pytest
 from tests import protocol, tools
-from tests.demo.cluster import forwarded, kubectl, wait_until
 from tests.e2e import operators
 from tests.e2e.load import load
 from tests.e2e.rollouts import NAME, nothing_lost, revise, revisions, settled, side_by_side, state, status
 from tests.e2e.world import PATIENCE, World
+from tests.programs.demo.cluster import forwarded, kubectl, wait_until
 
 STEPS = [{"weight": 20, "hold": "3s"}, {"weight": 50, "pause": True}]
 

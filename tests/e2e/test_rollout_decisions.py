@@ -1,9 +1,9 @@
 """Somebody decides otherwise in the middle of a rollout, under load and SIGKILLs of the operator: nothing is lost."""
 
-from tests.demo.cluster import wait_until
 from tests.e2e.load import load
 from tests.e2e.rollouts import handled, nothing_lost, revise, settled, state, status
 from tests.e2e.world import PATIENCE, World
+from tests.programs.demo.cluster import wait_until
 
 HALF = {"weight": 50, "pause": True}
 CLIMB = [{"weight": weight, "hold": "4s"} for weight in (10, 20, 30, 40)]

@@ -1,7 +1,7 @@
 """Each way in which a training can go wrong ends in a condition that names the cause, the place and what to do."""
 
-from tests.demo.cluster import wait_until
 from tests.e2e.world import World
+from tests.programs.demo.cluster import wait_until
 
 
 def test_a_script_that_raises_is_a_user_error_with_its_last_line(world: World) -> None:

@@ -1,8 +1,8 @@
 """A training through suspension, a killed operator, a second run, and deletion."""
 
-from tests.demo.cluster import wait_until
 from tests.e2e import operators
 from tests.e2e.world import PATIENCE, World
+from tests.programs.demo.cluster import wait_until
 
 SLOW = "import time\nfor step in range(30):\n    print('step', step, flush=True)\n    time.sleep(1)\n"
 

@@ -1,9 +1,9 @@
 """A training that tells how far it is, saves its work, and needs nobody to listen."""
 
-from tests.demo.cluster import OPERATOR_NAMESPACE, kubectl, wait_until
 from tests.e2e import operators
 from tests.e2e.gangs import GANG, running, train
 from tests.e2e.world import PATIENCE, Obj, World
+from tests.programs.demo.cluster import OPERATOR_NAMESPACE, kubectl, wait_until
 
 STEPS, INTERVAL = 60, 5
 SAVING = (

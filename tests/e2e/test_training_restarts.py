@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from tests import tools
-from tests.demo.cluster import kubectl, wait_until
 from tests.e2e import operators
 from tests.e2e.gangs import GANG, running, train, workspace
 from tests.e2e.world import PATIENCE, Obj, World
+from tests.programs.demo.cluster import kubectl, wait_until
 
 WAITS_ONCE = GANG + "print('attempt', attempt, flush=True)\ntime.sleep(600 if attempt == 1 else 1)\n"
 

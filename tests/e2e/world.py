@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.demo.cluster import condition, get, kubectl, wait_until
+from tests.programs.demo.cluster import condition, get, kubectl, wait_until
 
 from lamplighter.api.training import RunState
 

@@ -5,12 +5,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.bench.router_pods import RouterPods
-from tests.bench.server import Server as Cluster
 from tests.integration.engine import server
 from tests.integration.engine.server import Server
 from tests.integration.engine.watches import Watches
 from tests.integration.operator.operator_process import Operator
+from tests.programs.bench.router_pods import RouterPods
+from tests.programs.bench.server import Server as Cluster
 
 NewOperator = Callable[..., Operator]
 

@@ -2,7 +2,7 @@
 
 import secrets
 
-from tests.soak.soak import Soak
+from tests.programs.soak.soak import Soak
 
 
 async def test_every_training_comes_to_one_right_end_whatever_fails_meanwhile() -> None:
