@@ -21,7 +21,7 @@ async def test_no_request_is_lost_while_weights_change_many_times(world: World) 
         for step in range(30):
             await serve(router, both(step * 37 % 101, preview=A if step % 3 == 0 else None))
         begun = load.count
-        await until(lambda: load.count > begun + 100)
+        await until("100 more answers", lambda: load.count > begun + 100)
     assert load.lost == []
     assert set(load.answers) == {A, B}
     assert router.reading().rejected is False
@@ -71,9 +71,9 @@ async def test_a_refused_file_costs_no_request_and_shifts_none(world: World, fil
     forwarding = FORWARDING if file == "rds.json" else Forwarding(timeout=7, max_requests=7)
     bad = config(shares, forwarding)
     await asyncio.to_thread(router.swap, {**bad, file: _with_unknown_field(bad[file])})
-    await until(lambda: router.reading().rejected)
+    await until("the router has refused it", lambda: router.reading().rejected)
     async with world.load(router) as load:
-        await until(lambda: load.count > 100)
+        await until("100 answers", lambda: load.count > 100)
     assert (load.lost, set(load.answers)) == ([], {A})
     assert router.reading().version != fingerprint(shares, forwarding)
     await serve(router, both(50))
@@ -83,7 +83,7 @@ async def test_a_file_that_is_no_json_leaves_the_old_configuration_at_work(world
     await world.pod(A)
     router = await world.router(only(A))
     await asyncio.to_thread(router.swap, dict.fromkeys(config(only(A), FORWARDING), "{ this is no JSON"))
-    await until(lambda: router.log.stat().st_size)
+    await until("the router complains", lambda: router.log.stat().st_size)
     assert router.reading().version == fingerprint(only(A), FORWARDING)
     assert (await world.get(router)).status == 200
 
@@ -91,7 +91,7 @@ async def test_a_file_that_is_no_json_leaves_the_old_configuration_at_work(world
 async def test_a_router_whose_first_routes_are_refused_is_not_ready(world: World) -> None:
     bad = config(only(A), FORWARDING)
     router = await world.router(only(A), wait=False, spoiled={"rds.json": _with_unknown_field(bad["rds.json"])})
-    await until(lambda: router.reading().rejected)
+    await until("the router has refused it", lambda: router.reading().rejected)
     assert router.ask("/ready")[0] == 404
     assert router.reading().version is None
 

@@ -16,15 +16,15 @@ async def test_no_request_is_lost_when_a_router_is_stopped(world: World) -> None
     going, staying = await world.router(only(A)), await world.router(only(A))
     async with world.load(going, people=8) as load:
         drain = await asyncio.to_thread(going.drain, delay=1, limit=10)
-        await until(lambda: going.ask("/ready")[0] == 503)
+        await until("the router is not ready any more", lambda: going.ask("/ready")[0] == 503)
         before = load.count
-        await until(lambda: load.count > before + 50)  # it still takes requests
+        await until("50 more answers", lambda: load.count > before + 50)  # it still takes requests
         load.url = staying.url  # no kube-proxy sends to it any more
         assert await asyncio.to_thread(drain.wait) == 0
         assert not going.listens(8080)
         await asyncio.to_thread(going.stop)
         after = load.count
-        await until(lambda: load.count > after + 50)
+        await until("50 more answers", lambda: load.count > after + 50)
     assert load.lost == []
 
 
@@ -34,14 +34,14 @@ async def with_one_in_flight(world: World) -> tuple[Pod, Router, asyncio.Task[An
     pod.gate.clear()
     router = await world.router(only(A))
     asked = asyncio.create_task(world.get(router))
-    await until(lambda: pod.asked)
+    await until("the pod is asked", lambda: pod.asked)
     return pod, router, asked
 
 
 async def test_what_is_in_flight_is_waited_for(world: World) -> None:
     pod, router, asked = await with_one_in_flight(world)
     drain = await asyncio.to_thread(router.drain, delay=0, limit=10)
-    await until(lambda: not router.listens(8080))
+    await until("the router has stopped listening", lambda: not router.listens(8080))
     assert router.reading().active == {A: 1}
     assert drain.poll() is None
     pod.gate.set()

@@ -71,7 +71,7 @@ async def calling(*routers: Router, people: int = 4) -> AsyncIterator[Calls]:
 
         tasks = [asyncio.create_task(ask()) for _ in range(people)]
         try:
-            await until(lambda: calls.count > 5 * people or calls.lost)
+            await until("each has called five times", lambda: calls.count > 5 * people or calls.lost)
             yield calls
         finally:
             over.set()
@@ -82,13 +82,16 @@ async def test_no_call_is_lost_when_a_router_is_stopped(world: World) -> None:
     async with serving(world, A):
         going, staying = await world.router(only(A)), await world.router(only(A))
         async with calling(going, staying) as calls:
-            await until(lambda: going.metric("envoy_cluster_upstream_rq_total", envoy_cluster_name=f"grpc-{A}"))
+            await until(
+                "the one that goes has calls",
+                lambda: going.metric("envoy_cluster_upstream_rq_total", envoy_cluster_name=f"grpc-{A}"),
+            )
             drain = await asyncio.to_thread(going.drain, delay=1, limit=10)
             assert await asyncio.to_thread(drain.wait) == 0
             assert not going.listens(8080)
             await asyncio.to_thread(going.stop)
             after = calls.count
-            await until(lambda: calls.count > after + 100)
+            await until("100 more calls", lambda: calls.count > after + 100)
     assert calls.lost == []
 
 
@@ -99,6 +102,6 @@ async def test_no_call_is_lost_while_shares_and_clusters_change(world: World) ->
             for traffic in (*(both(share) for share in range(100, -1, -10)), only(B)):
                 await serve(router, traffic)
             before = calls.count
-            await until(lambda: calls.count > before + 100)
+            await until("100 more calls", lambda: calls.count > before + 100)
     assert calls.lost == []
     assert set(calls.answers) == {A, B}

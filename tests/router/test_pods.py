@@ -15,7 +15,7 @@ async def test_a_pod_that_is_gone_costs_only_what_it_was_answering(world: World)
     async with world.load(router) as load:
         await pods[0].stop()
         world.names.addresses[f"digits-{A}"].remove(pods[0].address)
-        await until(lambda: router.reading().healthy == {A: 2})
+        await until(f"two pods of {A} are healthy", lambda: router.reading().healthy == {A: 2})
     # What was in flight in the very moment is lost: the pod may have seen it, and nothing is predicted twice.
     told = ("reset", "disconnect", "timeout")
     assert all(any(word in answer for word in told) for answer in load.lost), load.lost
@@ -46,10 +46,10 @@ async def test_a_pod_that_drains_is_left_and_loses_nothing(world: World) -> None
     router = await world.router(only(A))
     async with world.load(router) as load:
         pods[0].ready = False
-        await until(lambda: router.reading().healthy == {A: 1})
+        await until(f"one pod of {A} is healthy", lambda: router.reading().healthy == {A: 1})
         pods[0].asked.clear()
         before = load.count
-        await until(lambda: load.count > before + 50)
+        await until("50 more answers", lambda: load.count > before + 50)
     assert len(pods[0].asked) <= 4  # those that were on their way
     assert load.lost == []
 
@@ -58,9 +58,9 @@ async def test_a_new_pod_is_found(world: World) -> None:
     await world.pod(A)
     router = await world.router(only(A))
     added = await world.pod(A)
-    await until(lambda: router.reading().healthy == {A: 2})
+    await until(f"two pods of {A} are healthy", lambda: router.reading().healthy == {A: 2})
     async with world.load(router):
-        await until(lambda: added.asked)
+        await until("the added pod is asked", lambda: added.asked)
 
 
 async def test_pods_are_kept_while_the_name_server_says_that_there_are_none(world: World) -> None:
@@ -68,9 +68,9 @@ async def test_pods_are_kept_while_the_name_server_says_that_there_are_none(worl
     router = await world.router(only(A))
     asked = world.names.questions
     world.names.addresses.clear()
-    await until(lambda: world.names.questions > asked + 4)
+    await until("the router has looked for the names again", lambda: world.names.questions > asked + 4)
     world.names.down = True
-    await until(lambda: router.reading().healthy == {A: 1})
+    await until(f"one pod of {A} is healthy", lambda: router.reading().healthy == {A: 1})
     assert (await world.get(router)).status == 200
 
 
@@ -79,7 +79,7 @@ async def test_when_every_pod_fails_its_check_they_are_asked_nevertheless(world:
     router = await world.router(only(A))
     for pod in pods:
         pod.ready = False
-    await until(lambda: router.reading().healthy == {A: 0})
+    await until(f"no pod of {A} is healthy", lambda: router.reading().healthy == {A: 0})
     assert (await world.get(router)).status == 200
 
 
@@ -99,7 +99,7 @@ async def test_a_pod_to_which_no_connection_comes_about_is_left_alone_for_a_whil
     router = await world.router(only(A), Forwarding(timeout=5, consecutive_failures=2, interval=0.1))
     await deaf.stop(8080)
     async with world.load(router, people=1) as load:
-        await until(lambda: router.reading().healthy == {A: 1})
+        await until(f"one pod of {A} is healthy", lambda: router.reading().healthy == {A: 1})
     assert load.lost == []
     assert router.metric("envoy_cluster_outlier_detection_ejections_active", revision=A, envoy_cluster_name=REST) == 1
 
@@ -127,10 +127,10 @@ async def test_what_is_in_flight_is_finished_when_its_pod_drains(world: World) -
     router = await world.router(only(A))
     pods[0].gate.clear()
     asked = [asyncio.create_task(world.get(router)) for _ in range(6)]
-    await until(lambda: pods[0].asked)
+    await until("the first pod is asked", lambda: pods[0].asked)
     pods[0].ready = False
     world.names.addresses[f"digits-{A}"].remove(pods[0].address)
-    await until(lambda: router.reading().healthy == {A: 1})
+    await until(f"one pod of {A} is healthy", lambda: router.reading().healthy == {A: 1})
     pods[0].gate.set()
     assert [(await task).status for task in asked] == [200] * 6
 

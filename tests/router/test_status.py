@@ -64,7 +64,9 @@ async def test_metrics_count_answers_and_their_time_per_revision(world: World) -
     for _ in range(3):
         await world.get(router, headers={"x-lamplighter-revision": B})
     cluster = {"envoy_cluster_name": f"rest-{A}", "revision": A}
-    await until(lambda: router.metric("envoy_cluster_upstream_rq_time_count", **cluster) == 7)
+    await until(
+        "seven requests are counted", lambda: router.metric("envoy_cluster_upstream_rq_time_count", **cluster) == 7
+    )
     assert router.metric("envoy_cluster_upstream_rq_time_bucket", le="1000", **cluster) == 7
     assert router.metric("envoy_cluster_upstream_rq_time_bucket", le="150", **cluster) is not None
     assert router.metric("envoy_cluster_upstream_rq_total", **cluster) == 7

@@ -67,7 +67,7 @@ async def test_copies_go_to_the_mirror_and_its_answers_nowhere(world: World) -> 
     for _ in range(20):
         answer = await world.get(router, method="POST", data=b"image")
         assert (answer.status, answer.revision, answer.text) == (200, A, "image")
-    await until(lambda: len(shadow.asked) == 20)
+    await until("20 copies have come", lambda: len(shadow.asked) == 20)
     host = shadow.asked[0].headers["host"]
     assert host == f"127.0.0.1:{router.ports[8080]}"
 
@@ -144,7 +144,7 @@ async def test_a_client_does_not_change_timeouts(world: World) -> None:
     pod.gate.clear()
     router = await world.router(only(A), Forwarding(timeout=1))
     asked = asyncio.create_task(world.get(router, headers={"x-envoy-upstream-rq-timeout-ms": "1"}))
-    await until(lambda: pod.asked)
+    await until("the pod is asked", lambda: pod.asked)
     assert "x-envoy-upstream-rq-timeout-ms" not in pod.asked[0].headers
     answer = await asked
     assert answer.status == 504
@@ -155,7 +155,7 @@ async def test_more_requests_in_flight_than_allowed_are_refused_at_once(world: W
     pod.gate.clear()
     router = await world.router(only(A), Forwarding(timeout=10, max_requests=2))
     held = [asyncio.create_task(world.get(router)) for _ in range(2)]
-    await until(lambda: len(pod.asked) == 2)
+    await until("both requests are in flight", lambda: len(pod.asked) == 2)
     assert router.reading().active == {A: 2}
     assert (await world.get(router)).status == 503
     pod.gate.set()
@@ -168,7 +168,7 @@ async def test_a_line_is_logged_per_request_when_asked_for(world: World) -> None
     for router in (quiet, talking):
         await world.get(router, "/predictions/digits?n=7")
         assert router.ask("/ready")[0] == 200
-    await until(lambda: "n=7" in talking.log.read_text())
+    await until("the request is logged", lambda: "n=7" in talking.log.read_text())
     line = next(line for line in talking.log.read_text().splitlines() if "n=7" in line)
     assert all(part in line for part in (f'"revision":"{A}"', '"status":200', '"method":"GET"'))
     assert "ready" not in talking.log.read_text()
@@ -188,5 +188,5 @@ async def test_a_body_of_many_megabytes_is_passed_on_and_copied(world: World) ->
     body = "x" * 6_000_000
     answer = await world.get(router, method="POST", data=body)
     assert (answer.status, answer.text == body) == (200, True)
-    await until(lambda: shadow.received)
+    await until("the copy has come", lambda: shadow.received)
     assert shadow.received == [6_000_000]

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from tests import waiting
 from tests.router.envoy_process import Router
 from tests.router.pods import Names, Pod, free_port
 
@@ -22,12 +22,9 @@ FORWARDING = Forwarding(timeout=10)
 REVISION = "x-lamplighter-revision"
 
 
-async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until a condition holds."""
-    begin = time.monotonic()
-    while not await asyncio.to_thread(condition):
-        assert time.monotonic() - begin < seconds, "it never came to hold"
-        await asyncio.sleep(0.01)
+async def until(what: str, condition: Callable[[], object]) -> None:
+    """Wait until a condition holds, which may take its time: what pods and people do goes on meanwhile."""
+    await waiting.until(what, lambda: asyncio.to_thread(condition), every=0.01)
 
 
 @dataclass
@@ -52,7 +49,7 @@ def config(traffic: Traffic, forwarding: Forwarding = FORWARDING) -> dict[str, s
 async def serve(router: Router, traffic: Traffic, forwarding: Forwarding = FORWARDING) -> None:
     """Give a router other files, and wait until it follows them."""
     await asyncio.to_thread(router.swap, config(traffic, forwarding))
-    await until(lambda: router.reading().version == fingerprint(traffic, forwarding))
+    await until("the router follows its files", lambda: router.reading().version == fingerprint(traffic, forwarding))
 
 
 class World:
@@ -84,7 +81,9 @@ class World:
         self._routers.append(router)
         await asyncio.to_thread(router.start, {**config(traffic, forwarding), **(spoiled or {})})
         if wait:
-            await until(lambda: router.reading().version == fingerprint(traffic, forwarding))
+            await until(
+                "the router follows its files", lambda: router.reading().version == fingerprint(traffic, forwarding)
+            )
         return router
 
     async def get(self, router: Router, path: str = "/predictions/digits", port: int = 8080, **more: Any) -> "Answer":
@@ -99,7 +98,7 @@ class World:
         load, over = Load(router.url), asyncio.Event()
         tasks = [asyncio.create_task(self._send(load, over)) for _ in range(people)]
         try:
-            await until(lambda: load.count > 5 * people or load.lost)
+            await until("each has five answers", lambda: load.count > 5 * people or load.lost)
             yield load
         finally:
             over.set()

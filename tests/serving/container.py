@@ -3,7 +3,6 @@
 import http.client
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from uuid import uuid4
 
 from tests.builders import Scene, a_deployment, a_trained
 from tests.builders.deployments import Deployment
+from tests.waiting import wait_until
 
 from lamplighter_runtime.archive import mar
 
@@ -34,13 +34,9 @@ def package(folder: Path, handler: str, example: str = "{}") -> str:
     return mar.write(folder / "model.mar", mar.Model(NAME, "1.0", "handler.py", example="example.json"), members).sha256
 
 
-def until(what: str, condition: Callable[[], object], seconds: float = PATIENCE) -> float:
-    """Wait until something is so; gives the seconds that it took."""
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begun < seconds, f"{what}: not within {seconds} s"
-        time.sleep(0.02)
-    return time.monotonic() - begun
+def until(what: str, condition: Callable[[], object]) -> None:
+    """Wait until something is so; starting a model server takes its time."""
+    wait_until(what, condition, PATIENCE, every=0.02)
 
 
 class Container:
@@ -102,7 +98,7 @@ class Container:
 
     def ended(self, seconds: float = PATIENCE) -> tuple[int, Obj]:
         """Wait for its end: exit code and termination message."""
-        until(f"{self.name} ends", lambda: not self.running(), seconds)
+        wait_until(f"{self.name} ends", lambda: not self.running(), seconds)
         text = self.log.read_text()
         return int(docker("inspect", "-f", "{{.State.ExitCode}}", self.name)), json.loads(text) if text else {}
 

@@ -7,6 +7,7 @@ import pytest
 from tests.serving.conftest import Start
 from tests.serving.container import Container, fetch, until
 from tests.serving.handlers import BROKEN, ECHO
+from tests.waiting import wait_until
 
 SIGNED = Path(__file__).parents[1] / "unit" / "runtime" / "archive" / "model-signing-1.1.1"
 
@@ -33,7 +34,7 @@ def test_a_worker_that_dies_and_cannot_come_back_ends_the_pod_while_the_others_a
     served = starter(ECHO).until_ready()
     served.run("touch", "/tmp/broken")
     assert served.predict(exit=True)[0] == 500
-    assert until("the pod is not ready", lambda: not served.ready(), 5) < 2
+    wait_until("the pod is not ready", lambda: not served.ready(), 2, every=0.02)
     assert "1 of 2 workers are ready; a worker died and is being restarted" in reason(served)
     assert served.predict()[0] == 200
     code, said = served.ended()

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -120,10 +119,3 @@ def _below(ancestor: int) -> dict[int, list[str]]:
                     found[process] = Path(f"/proc/{process}/cmdline").read_text().split("\0")
                     grown = True
     return found
-
-
-def wait_until(condition, seconds: float = TIMEOUT) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not become true in time"
-        time.sleep(0.05)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from tests.integration.engine import server
-from tests.integration.engine.watches import Watches, wait_until
+from tests.integration.engine.watches import Watches
 from tests.integration.engine.world import PlayedServer
+from tests.waiting import until
 
 from lamplighter.core.objects import Ref
 
@@ -20,7 +21,7 @@ async def watches(kubeconfig: Path, namespace: str) -> AsyncIterator[Watches]:
         connection.watches = told
         await connection.create(_object("PersistentVolumeClaim", namespace, "volume", spec=CLAIM))
         await connection.create(_object("ConfigMap", namespace, "source", data={"train.py": "print(1)"}))
-        await wait_until("the volume is bound", lambda: _bound(connection, namespace))
+        await until("the volume is bound", lambda: _bound(connection, namespace))
         yield told
 
 

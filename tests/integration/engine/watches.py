@@ -2,19 +2,17 @@
 
 import asyncio
 import contextlib
-import inspect
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Self
 
 from tests.integration.engine.server import WATCHED, Server
+from tests.waiting import until
 
 from lamplighter.core.naming import OWNER_LABEL
 from lamplighter.core.objects import Obj, labels
 
 Listener = Callable[[str, Obj], None]
-DEADLINE = 60.0
-"""Seconds after which a condition that did not come about fails the test; a slow machine is no failure."""
 
 
 class Watches:
@@ -67,7 +65,7 @@ class Watches:
 
     async def until(self, name: str, what: str, true: Callable[[], Any]) -> None:
         """Wait until something about this name is true: looked at after every event about it."""
-        await wait_until(f"{name}: {what}", true, self._bells[name])
+        await until(f"{name}: {what}", true, bell=self._bells[name])
 
     async def _follow(self, kind: str) -> None:
         items, since = await self.server.list(kind, self.namespace)
@@ -90,23 +88,6 @@ class Watches:
         if name in self._listeners:
             self._listeners[name](event, obj)
         self._bells[name].set()
-
-
-async def wait_until(what: str, true: Callable[[], Any], bell: asyncio.Event | None = None) -> None:
-    """Wait until something is true; ``what`` says so when it does not come about.
-
-    ``true`` may be a function or a coroutine function; it is called when the bell rings, and ten times a second.
-    """
-    bell = bell or asyncio.Event()
-    deadline = asyncio.get_running_loop().time() + DEADLINE
-    while True:
-        bell.clear()
-        answer = true()
-        if await answer if inspect.isawaitable(answer) else answer:
-            return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(bell.wait(), 0.1)
-        assert asyncio.get_running_loop().time() < deadline, f"not within {DEADLINE:.0f} s: {what}"
 
 
 def owner_name(obj: Obj) -> str:

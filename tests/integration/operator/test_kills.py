@@ -7,11 +7,12 @@ from functools import partial
 from tests.integration.engine.conftest import CLAIM
 from tests.integration.engine.deployments import archive
 from tests.integration.engine.ending import ending
-from tests.integration.engine.watches import Watches, wait_until
+from tests.integration.engine.watches import Watches
 from tests.integration.operator.conftest import NewOperator
 from tests.integration.operator.operator_process import Operator
 from tests.integration.operator.story import PACKAGE, Story
 from tests.samples.objects import deployment, training
+from tests.waiting import until
 
 from lamplighter.core.naming import ABORT, UNDO, digest
 from lamplighter.core.objects import Obj
@@ -28,7 +29,7 @@ async def test_kill_9_at_any_moment_changes_nothing_but_time(new_operator: NewOp
     operator = new_operator()
     stories = [Story(watches, f"digits-{number}") for number in range(TRAININGS)]
     for first in range(0, TRAININGS, AT_ONCE):
-        await wait_until("the operator is ready", lambda: operator.ready)
+        await until("the operator is ready", lambda: operator.ready)
         for story in stories[first : first + AT_ONCE]:
             await story.create(training(story.name, nodes=2, **PACKAGE))
         await dies(watches, operator, dice.randint(1, 60))
@@ -57,7 +58,7 @@ async def test_kill_9_at_any_moment_of_a_rollout_changes_nothing_but_time(
     *rolled, undone, aborted = stories
     await stories[0].create(VOLUME)
     for some in (stories[:AT_ONCE], stories[AT_ONCE:]):
-        await wait_until("the operator is ready", lambda: operator.ready)
+        await until("the operator is ready", lambda: operator.ready)
         for story in some:
             steps = [{"weight": 20, "pause": True}] if story is aborted else STEPS
             canary = {"canary": {"steps": steps}}
@@ -69,13 +70,13 @@ async def test_kill_9_at_any_moment_of_a_rollout_changes_nothing_but_time(
         for story in some:
             await story.change("ModelDeployment", model=archive(2))
         for _ in range(DEATHS):
-            await wait_until("the operator is ready", lambda: operator.ready)
+            await until("the operator is ready", lambda: operator.ready)
             await dies(watches, operator, dice.randint(1, 30), [story for story in some if story is not aborted])
             operator.start()
     await all_serve([*rolled, undone], archive(2))
     await aborted.until_state("Paused", "ModelDeployment")
     watches.forget_removed(undone.name)
-    await wait_until("the operator is ready", lambda: operator.ready)
+    await until("the operator is ready", lambda: operator.ready)
     await undone.annotate("ModelDeployment", UNDO, "go")
     await aborted.annotate("ModelDeployment", ABORT, "go")
     await dies(watches, operator, dice.randint(1, 10))
@@ -124,5 +125,5 @@ async def dies(watches: Watches, operator: Operator, after: int, rolling: Sequen
     def due() -> bool:
         return watches.count >= last or (bool(rolling) and all(alone(story, archive(2)) for story in rolling))
 
-    await wait_until(f"{after} more events", due)
+    await until(f"{after} more events", due)
     operator.kill()

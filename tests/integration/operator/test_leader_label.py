@@ -7,13 +7,14 @@ import pytest
 import yaml
 from kubernetes import client
 from tests import tools
-from tests.integration.engine.watches import Watches, wait_until
+from tests.integration.engine.watches import Watches
 from tests.integration.operator.conftest import NewOperator
 from tests.integration.operator.operator_process import Operator
 from tests.integration.operator.reporter import Reporter, make_token, pods_of
 from tests.integration.operator.story import HOLD, Story
 from tests.integration.operator.test_leadership import LONG, SHORT
 from tests.samples.objects import training
+from tests.waiting import until
 
 BASE = tools.ROOT / "manifests" / "base"
 NAMES = ("operator-a", "operator-b")
@@ -55,7 +56,7 @@ class Replicas:
 
     async def leader(self) -> str:
         """Wait until the Service points to the one that leads, and to no other."""
-        await wait_until("one leads and is labelled", lambda: self.selected() == self._leading() != [])
+        await until("one leads and is labelled", lambda: self.selected() == self._leading() != [])
         return self.selected()[0]
 
     async def report(self, reporter: Reporter) -> None:
@@ -65,7 +66,7 @@ class Replicas:
             statuses = [await reporter.status(self.processes[name]) for name in self.selected()]
             return 204 in statuses
 
-        await wait_until("a report is taken", taken)
+        await until("a report is taken", taken)
 
     def _leading(self) -> list[str]:
         return sorted(name for name, process in self.processes.items() if process.leads)
@@ -107,7 +108,7 @@ async def test_a_leader_that_ends_takes_its_label_off(reporter_and_replicas: tup
     first = await replicas.leader()
     process = replicas.processes[first]
     process.signal(signal.SIGTERM)
-    await wait_until("the leader ends", lambda: process.exit_code is not None)
+    await until("the leader ends", lambda: process.exit_code is not None)
     assert process.exit_code == 0, process.log
     assert first not in replicas.selected(), process.log
     await replicas.report(reporter)

@@ -3,11 +3,12 @@
 import signal
 
 from kubernetes import client
-from tests.integration.engine.watches import Watches, wait_until
+from tests.integration.engine.watches import Watches
 from tests.integration.operator.conftest import NewOperator
 from tests.integration.operator.operator_process import Operator
 from tests.integration.operator.story import HOLD, Story
 from tests.samples.objects import training
+from tests.waiting import until
 
 LEASE = "lamplighter-operator"
 SHORT = {
@@ -37,7 +38,7 @@ def holder(api: client.ApiClient, namespace: str) -> str:
 
 async def leader(watches: Watches, operators: list[Operator]) -> tuple[Operator, Operator]:
     """Wait for a leader. Returns it, and the other one."""
-    await wait_until("one of them leads", lambda: any(operator.leads for operator in operators))
+    await until("one of them leads", lambda: any(operator.leads for operator in operators))
     first, second = operators
     assert not (first.leads and second.leads)
     return (first, second) if first.leads else (second, first)
@@ -55,13 +56,13 @@ async def test_a_leader_that_is_asked_to_stop_gives_the_lease_back(
     new_operator: NewOperator, watches: Watches, api: client.ApiClient
 ) -> None:
     operators = replicas(new_operator, watches.namespace, LONG)
-    await wait_until("both are ready", lambda: all(operator.ready for operator in operators))
+    await until("both are ready", lambda: all(operator.ready for operator in operators))
     first, second = await leader(watches, operators)
     await works(watches, "before")
     first.signal(signal.SIGTERM)
-    await wait_until("the leader ends", lambda: first.exit_code is not None)
+    await until("the leader ends", lambda: first.exit_code is not None)
     assert first.exit_code == 0, first.log
-    await wait_until("the other one leads", lambda: second.leads)
+    await until("the other one leads", lambda: second.leads)
     await works(watches, "after")
     assert holder(api, watches.namespace) in ("operator-a", "operator-b")
 
@@ -71,9 +72,9 @@ async def test_a_standby_that_is_asked_to_stop_ends_well_and_leaves_the_lease_al
 ) -> None:
     first, second = await leader(watches, replicas(new_operator, watches.namespace, LONG))
     before = holder(api, watches.namespace)
-    await wait_until("the standby is ready", lambda: second.ready)
+    await until("the standby is ready", lambda: second.ready)
     second.signal(signal.SIGTERM)
-    await wait_until("the standby ends", lambda: second.exit_code is not None)
+    await until("the standby ends", lambda: second.exit_code is not None)
     assert second.exit_code == 0, second.log
     assert holder(api, watches.namespace) == before
     assert first.leads
@@ -84,7 +85,7 @@ async def test_a_leader_that_is_killed_is_replaced_when_its_lease_is_over(
 ) -> None:
     first, second = await leader(watches, replicas(new_operator, watches.namespace, SHORT))
     first.kill()
-    await wait_until("the other one leads", lambda: second.leads)
+    await until("the other one leads", lambda: second.leads)
     await works(watches, "after")
 
 
@@ -94,10 +95,10 @@ async def test_a_leader_that_slept_through_its_lease_ends_and_writes_nothing_mor
     first, second = await leader(watches, replicas(new_operator, watches.namespace, SHORT))
     await works(watches, "before")
     first.signal(signal.SIGSTOP)
-    await wait_until("the other one leads", lambda: second.leads)
+    await until("the other one leads", lambda: second.leads)
     stories = [await works(watches, f"meanwhile-{number}") for number in range(3)]
     first.signal(signal.SIGCONT)
-    await wait_until("the former leader ends", lambda: first.exit_code is not None)
+    await until("the former leader ends", lambda: first.exit_code is not None)
     assert first.exit_code == 1
     assert "the lease is lost" in first.log
     assert second.leads
@@ -109,7 +110,7 @@ async def test_a_leader_whose_lease_was_taken_writes_nothing_more(
 ) -> None:
     shared = {"LAMPLIGHTER_LEADER_ELECTION": "true", "POD_NAMESPACE": watches.namespace, **LONG}
     operator = new_operator(POD_NAME="operator-a", **shared)
-    await wait_until("it leads", lambda: operator.leads)
+    await until("it leads", lambda: operator.leads)
     await works(watches, "before")
     take_lease(api, watches.namespace)
     for number in range(200):  # it may write until it has noticed, for the lease is long

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.engine.watches import Watches, wait_until
+from tests.integration.engine.watches import Watches
 from tests.integration.operator.line import Line
 from tests.integration.operator.operator_process import Operator
 from tests.integration.operator.story import HOLD, Story
 from tests.integration.operator.test_leadership import SHORT
 from tests.samples.objects import training
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ async def test_what_happened_during_an_outage_is_caught_up_with(
             await story.until_state("Running")
 
         line.cut()
-        await wait_until("nobody is connected", lambda: not line.used)
+        await until("nobody is connected", lambda: not line.used)
         await ended.end_pods()
         await deleted.delete("ModelTraining")
         await watches.server.change(changed.get("ModelTraining"), suspend=True)
@@ -72,7 +73,7 @@ async def test_a_leader_that_cannot_renew_its_lease_ends(
         await story.create(training(story.name, **HOLD))
         await story.until_state("Running")  # it leads, and works
         harm(line)
-        await wait_until("it ends", lambda: operator.exit_code is not None)
+        await until("it ends", lambda: operator.exit_code is not None)
         assert operator.exit_code == 1
         assert "the lease is lost" in operator.log
         assert "Traceback" not in operator.log

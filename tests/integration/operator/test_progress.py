@@ -9,12 +9,13 @@ from uuid import uuid4
 import pytest
 from kubernetes import client
 from tests.integration.conftest import Kubectl
-from tests.integration.engine.watches import Watches, wait_until
+from tests.integration.engine.watches import Watches
 from tests.integration.operator.conftest import NewOperator
 from tests.integration.operator.operator_process import Operator
 from tests.integration.operator.reporter import Reporter, make_token, pods_of
 from tests.integration.operator.story import HOLD, Story
 from tests.samples.objects import training
+from tests.waiting import until
 
 from lamplighter.core.objects import Obj
 
@@ -53,7 +54,7 @@ def reporter_of(story: Story, api: client.ApiClient) -> Reporter:
 
 async def told(operator: Operator, *lines: str) -> None:
     """Wait until Prometheus would read these lines. (Where the plan writes status.run.progress, look there as well.)"""
-    await wait_until(f"{lines}", lambda: all(line in operator.trainings() for line in lines))
+    await until(f"{lines}", lambda: all(line in operator.trainings() for line in lines))
 
 
 def reviews(operator: Operator) -> float:
@@ -114,7 +115,7 @@ async def test_a_strangers_pod_is_refused_whatever_labels_it_has(
         stranger = make_pod(api, reporter.pod["metadata"]["namespace"], copied)
         own = Reporter(stranger, make_token(api, stranger))
         # A pod without our labels is not in the index; the watches get some seconds to tell of it.
-        await wait_until("it is refused", refused_with(own, operator, 403))
+        await until("it is refused", refused_with(own, operator, 403))
 
 
 def make_pod(api: client.ApiClient, namespace: str, marks: dict[str, str]) -> Obj:
@@ -167,7 +168,7 @@ async def test_the_token_of_a_deleted_pod_is_refused(
     )
     await digits.until("the pod is gone", lambda: not pods_of(digits.watches, "digits"))
     assert (await unused.post(operator)).status == 401
-    await wait_until("the remembered token is of no use", refused_with(reporter, operator, 403))
+    await until("the remembered token is of no use", refused_with(reporter, operator, 403))
 
 
 @pytest.mark.parametrize(

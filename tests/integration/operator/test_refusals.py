@@ -4,14 +4,14 @@ from pathlib import Path
 
 import yaml
 from kubernetes import client
-from tests.integration.engine.watches import wait_until
 from tests.integration.operator.line import Line
 from tests.integration.operator.operator_process import Operator
+from tests.waiting import until
 
 
 async def ends_with(operator: Operator, *words: str) -> None:
     """Wait for the end, and check what was logged as an error."""
-    await wait_until("the operator ends", lambda: operator.exit_code is not None)
+    await until("the operator ends", lambda: operator.exit_code is not None)
     assert operator.exit_code == 1
     errors = [entry["message"] for entry in operator.log_entries() if entry["level"] == "ERROR"]
     assert len(errors) == 1, operator.log

@@ -1,11 +1,12 @@
 """What has converged is left in peace."""
 
 from tests.integration.engine.server import WATCHED, Server
-from tests.integration.engine.watches import Watches, wait_until
+from tests.integration.engine.watches import Watches
 from tests.integration.operator.conftest import NewOperator
 from tests.integration.operator.operator_process import Operator
 from tests.integration.operator.story import FAIL, HOLD, PACKAGE, Story
 from tests.samples.objects import deployment, training
+from tests.waiting import until
 
 NAMES = ("succeeded", "failed", "running", "suspended", "waiting")
 
@@ -32,7 +33,7 @@ async def test_nothing_is_written_once_all_is_as_it_should_be(
     assert await versions(connection, watches.namespace) == before
     operator.kill()
     operator.start()
-    await wait_until("the operator is ready", lambda: operator.ready)
+    await until("the operator is ready", lambda: operator.ready)
     await looks_again(watches, operator)
     assert await versions(connection, watches.namespace) == before
     assert operator.total("lamplighter_reconcile_errors_total") == 0
@@ -41,7 +42,7 @@ async def test_nothing_is_written_once_all_is_as_it_should_be(
 async def looks_again(watches: Watches, operator: Operator) -> None:
     """Wait until the operator has looked at every object three more times; it resyncs all the time."""
     enough = operator.total("lamplighter_reconcile_seconds_count") + 3 * (len(NAMES) + 1)
-    await wait_until("looks", lambda: operator.total("lamplighter_reconcile_seconds_count") >= enough)
+    await until("looks", lambda: operator.total("lamplighter_reconcile_seconds_count") >= enough)
 
 
 async def versions(connection: Server, namespace: str) -> dict[str, str]:

@@ -16,7 +16,8 @@ from tests.programs.bench import overhead
 from tests.programs.bench.figures import Aim, rounded
 from tests.programs.bench.server import PATHS, Obj, Server
 from tests.programs.bench.sightings import Sightings, UnfinishedError
-from tests.programs.demo.cluster import install_operator, kubectl, wait_until
+from tests.programs.demo.cluster import install_operator, kubectl
+from tests.waiting import wait_until
 
 NAME = "net"
 RATE = 200.0
