@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.serving.conftest import Start
-from tests.serving.container import Container, fetch, until
+from tests.serving.container import Container, fetch
 from tests.serving.handlers import BROKEN, ECHO
 from tests.waiting import wait_until
 

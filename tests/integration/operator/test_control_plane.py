@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.control_plane import ControlPlane, control_plane
 from tests.integration.engine import server
 from tests.integration.engine.server import Server
-from tests.integration.engine.watches import Watches, wait_until
-from tests.integration.operator.control_plane import ControlPlane, control_plane
+from tests.integration.engine.watches import Watches
 from tests.integration.operator.line import Line
 from tests.integration.operator.operator_process import Operator
 from tests.integration.operator.story import HOLD, Story
 from tests.integration.operator.test_refusals import ends_with
 from tests.samples.objects import training
+from tests.waiting import until
 
 NAMESPACE = "default"
 
@@ -39,7 +40,7 @@ async def test_an_operator_survives_the_death_of_the_api_server(cluster: Control
                 await before.create(training(before.name, **HOLD))
                 await before.until_state("Running")
             cluster.restart_api_server()
-            await wait_until("the API server answers", connection.answers)
+            await until("the API server answers", connection.answers)
             async with Watches.of(connection, NAMESPACE) as watches:
                 before, after = Story(watches, "before"), Story(watches, "after")
                 await after.create(training(after.name))

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tests import tools
+from tests.integration.control_plane import control_plane
 from tests.integration.engine import server
-from tests.integration.operator.control_plane import control_plane
 from tests.programs.soak import verdicts
 from tests.programs.soak.ground import Ground
 from tests.programs.soak.kubelet import Kubelet

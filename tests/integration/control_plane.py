@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tests import tools
 
-_CHECKOUT = f"{zlib.crc32(bytes(tools.ROOT)):08x}"
-"""Clusters are the machine's, not the checkout's: tests of two checkouts must not delete each other's."""
+_OURS = f"{os.environ.get('PYTEST_XDIST_WORKER', 'only')}-{zlib.crc32(bytes(tools.ROOT)):08x}"
+"""Clusters are the machine's: neither tests of two checkouts nor processes side by side may delete each other's."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ControlPlane:
 @contextlib.contextmanager
 def control_plane(purpose: str = "throw-away") -> Iterator[ControlPlane]:
     """A new cluster while inside; clusters of different purposes do not meet."""
-    name = f"lamplighter-{purpose}-{_CHECKOUT}"
+    name = f"lamplighter-{purpose}-{_OURS}"
     _kwok(name, "down")
     _kwok(name, "up")
     try:
@@ -61,4 +61,7 @@ def control_plane(purpose: str = "throw-away") -> Iterator[ControlPlane]:
 
 def _kwok(name: str, verb: str) -> None:
     script = tools.ROOT / "tests" / "cluster" / "kwok.sh"
-    subprocess.run([script, verb], env={**os.environ, "KWOK_NAME": name}, capture_output=True, check=True)
+    environment = {**os.environ, "KWOK_NAME": name}
+    done = subprocess.run([script, verb], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"kwok.sh {verb} of {name} exited {done.returncode}: {done.stderr.strip()}")
