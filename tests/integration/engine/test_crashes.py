@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -105,12 +106,15 @@ class Stories:
         """All stories ended as the undisturbed did, said nothing else on the way, and left nothing twice or alone."""
         lists = await asyncio.gather(*(self._watches.server.list(kind, self._watches.namespace) for kind in WATCHED))
         objects = [obj for items, _ in lists for obj in items]
+        told: defaultdict[str, list[Obj]] = defaultdict(list)
+        for obj in objects:
+            told[owner_name(obj)].append(obj)
         pattern = undisturbed[0].name
-        expected = ending(_of(objects, pattern), pattern)
+        expected = ending(told[pattern], pattern)
         said = set().union(*(self._watches.states[world.name] for world in undisturbed))
         for name in self._names:
-            different = "\n".join(_difference(expected, ending(_of(objects, name), name)))
-            assert not different, f"{name}:\n{different}"
+            found = ending(told[name], name)
+            assert found == expected, f"{name}:\n" + "\n".join(_difference(expected, found))
             assert self._watches.states[name] <= said, name
         assert self._made_twice() == {}
         assert _orphans(objects) == []
@@ -124,10 +128,6 @@ def _difference(expected: Obj, found: Obj) -> Iterable[str]:
     """The lines in which two endings differ."""
     texts = [json.dumps(what, indent=1, sort_keys=True).splitlines() for what in (expected, found)]
     return difflib.unified_diff(*texts, "undisturbed", "disturbed", lineterm="")
-
-
-def _of(objects: list[Obj], name: str) -> list[Obj]:
-    return [obj for obj in objects if owner_name(obj) == name]
 
 
 def _orphans(objects: list[Obj]) -> list[str]:
