@@ -8,14 +8,19 @@ from uuid import uuid4
 import pytest
 from kubernetes import client, config
 from tests import tools
+from tests.integration.control_plane import control_plane
 
 Kubectl = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def kubeconfig() -> Path:
-    """The kubeconfig of the kwok cluster."""
-    return tools.kubeconfig("kwok")
+def kubeconfig(worker_id: str) -> Iterator[Path]:
+    """The kubeconfig of the kwok cluster; each further process of pytest-xdist has a cluster of its own."""
+    if worker_id in ("master", "gw0"):
+        yield tools.kubeconfig("kwok")
+    else:
+        with control_plane("side-by-side") as own:
+            yield own.kubeconfig
 
 
 @pytest.fixture(scope="session")
