@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from tests import tools
-from tests.e2e import operators, rollouts
+from tests.e2e import operators, rollouts, sharing
 from tests.e2e.world import World
 from tests.programs.demo.cluster import install_operator, kubectl
 
@@ -31,6 +31,13 @@ def world(operator: None) -> Iterator[World]:
 def served(world: World) -> str:
     """A deployment that serves: its name."""
     return rollouts.serve(world)
+
+
+@pytest.fixture
+def nodes() -> Iterator[None]:
+    """The nodes stay as this test has them: no other closes one to new pods meanwhile."""
+    with sharing.sole(sharing.NODES):
+        yield
 
 
 @pytest.fixture

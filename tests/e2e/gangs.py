@@ -3,7 +3,8 @@
 from typing import Any
 
 from tests.e2e.world import PATIENCE, Obj, World
-from tests.programs.demo.cluster import kubectl, wait_until
+from tests.programs.demo.cluster import kubectl
+from tests.waiting import wait_until
 
 OUTPUT = {"storageClassName": "shared", "accessModes": ["ReadWriteMany"], "size": "1Gi"}
 QUICK = {"initial": "1s", "max": "5s"}

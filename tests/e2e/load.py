@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from tests import tools
 from tests.e2e.world import PATIENCE, World, plain_pod
-from tests.programs.demo.cluster import wait_until
+from tests.waiting import wait_until
 
 _SCRIPT = tools.ROOT / "tests/programs/load/generator.py"
 _ENDLESS = 3600

@@ -3,19 +3,30 @@
 import random
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.programs.demo.cluster import OPERATOR_NAMESPACE, get, kubectl, wait_until
+from tests import tools
+from tests.e2e import cluster, sharing
+from tests.programs.demo.cluster import OPERATOR, OPERATOR_NAMESPACE, kubectl
+from tests.waiting import wait_until
 
 LABEL = "app.kubernetes.io/name=lamplighter-operator"
+_STRUCK = tools.STATE / "e2e-operators-struck"
+_LULL = 4.0
+"""Seconds from one strike to the next, by whichever test: a new process must get to work before it is killed."""
 
 
 def pods() -> list[dict[str, Any]]:
     """The operator's pods."""
-    found: list[dict[str, Any]] = get("-n", OPERATOR_NAMESPACE, "pods", "-l", LABEL).get("items", [])
-    return found
+    return cluster.items("pods", LABEL, OPERATOR_NAMESPACE)
+
+
+def up() -> None:
+    """Wait until all of them that should live are ready."""
+    kubectl("-n", OPERATOR_NAMESPACE, "rollout", "status", OPERATOR, "--timeout=300s")
 
 
 def restarts() -> int:
@@ -31,20 +42,19 @@ def sigkill(victims: list[dict[str, Any]]) -> int:
 
 @contextmanager
 def under_attack(seed: int, between: tuple[float, float] = (8.0, 25.0)) -> Iterator[None]:
-    """While inside, operator processes are killed at random moments, one or all at once; the seed is printed."""
+    """While inside, operator processes are killed at random moments, one or all at once; the seed is printed.
+
+    Tests that run side by side add their strikes up, with a lull between any two.
+    """
     print(f"operators are killed by seed {seed}")
     chance, done = random.Random(seed), threading.Event()
 
     def attack() -> None:
         while not done.wait(chance.uniform(*between)):
-            victims = pods()
-            chance.shuffle(victims)
-            victims = victims if chance.random() < 0.3 else victims[:1]
-            sigkill(victims)
-            # Their pods go, too: the kubelet would let each death wait longer for the next life.
-            names = [pod["metadata"]["name"] for pod in victims]
-            options = ("--grace-period=0", "--force", "--wait=false")
-            kubectl("-n", OPERATOR_NAMESPACE, "delete", "pods", *names, *options, check=False)
+            with sharing.sole(sharing.OPERATORS, wait=False) as ours:
+                if ours and _quiet_for() >= _LULL:
+                    _strike(chance)
+                    _STRUCK.touch()
 
     thread = threading.Thread(target=attack)
     thread.start()
@@ -59,12 +69,36 @@ def under_attack(seed: int, between: tuple[float, float] = (8.0, 25.0)) -> Itera
 def away() -> Iterator[None]:
     """While inside, no operator lives."""
     scale = ("-n", OPERATOR_NAMESPACE, "scale", "deployment", "lamplighter-operator")
-    kubectl(*scale, "--replicas=0")
-    try:
-        wait_until("no operator is left", lambda: not pods(), 120)
+    with left_alone():
+        kubectl(*scale, "--replicas=0")
+        try:
+            wait_until("no operator is left", lambda: not pods(), 120)
+            yield
+        finally:
+            kubectl(*scale, "--replicas=2")
+
+
+@contextmanager
+def left_alone() -> Iterator[None]:
+    """While inside, no other test kills an operator or sends them away."""
+    with sharing.sole(sharing.OPERATORS):
         yield
-    finally:
-        kubectl(*scale, "--replicas=2")
+
+
+def _quiet_for() -> float:
+    """Seconds since the last strike."""
+    return time.time() - _STRUCK.stat().st_mtime if _STRUCK.exists() else _LULL
+
+
+def _strike(chance: random.Random) -> None:
+    victims = pods()
+    chance.shuffle(victims)
+    victims = victims if chance.random() < 0.3 else victims[:1]
+    sigkill(victims)
+    # Their pods go, too: the kubelet would let each death wait longer for the next life.
+    names = [pod["metadata"]["name"] for pod in victims]
+    options = ("--grace-period=0", "--force", "--wait=false")
+    kubectl("-n", OPERATOR_NAMESPACE, "delete", "pods", *names, *options, check=False)
 
 
 def _kill(pod: dict[str, Any]) -> int:

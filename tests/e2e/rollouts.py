@@ -10,7 +10,7 @@ from tests import tools
 from tests.e2e.gangs import OUTPUT
 from tests.e2e.load import Result
 from tests.e2e.world import PATIENCE, World
-from tests.programs.demo.cluster import wait_until
+from tests.waiting import wait_until
 
 NAME = "net"
 _PACKAGE = {"modelFile": "model.py", "handler": "handler.py", "example": "example.json"}

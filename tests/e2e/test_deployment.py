@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tests.e2e.load import load
 from tests.e2e.world import PATIENCE, World
-from tests.programs.demo.cluster import forwarded, wait_until
+from tests.programs.demo.cluster import forwarded
+from tests.waiting import wait_until
 
 BROKEN = """\
 class Broken:

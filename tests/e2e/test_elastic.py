@@ -4,25 +4,31 @@ import json
 
 from tests.e2e.gangs import GANG, running, train
 from tests.e2e.world import PATIENCE, Obj, World
-from tests.programs.demo.cluster import wait_until
+from tests.waiting import wait_until
 
-STEPS = 90
+STEPS, GATE = 40, 30
 LOOP = (
     GANG
     + f"""\
-if attempt == 1 and os.environ["LAMPLIGHTER_TRAINING"] == "beheaded":
-    enough = 10**6
-else:
-    enough = {STEPS}
+beheaded = os.environ["LAMPLIGHTER_TRAINING"] == "beheaded"
+enough = 10**6 if beheaded and attempt == 1 else {STEPS}
+three = os.environ["LAMPLIGHTER_OUTPUT_DIR"] + "/three"
 import torch
 import torch.distributed as dist
 dist.init_process_group("gloo")
 begin = run.resume_step()
 print("begins at", begin, "of", {STEPS}, "with", run.world_size(), flush=True)
 for step in range(begin + 1, enough + 1):
-    together = torch.ones(1)
-    dist.all_reduce(together)
-    run.report(step=step, total={STEPS}, world=together.item())
+    while True:
+        told = torch.tensor([1.0, float(os.path.exists(three))])
+        dist.all_reduce(told)
+        together, grown = told.tolist()
+        if together == 3:
+            open(three, "w").close()
+        run.report(step=step, total={STEPS}, world=together)
+        if step != {GATE} or beheaded or (grown and together == 2):
+            break  # from the gate on only once it has been three and is two again
+        time.sleep(0.5)
     if step % 5 == 0:
         with run.checkpoint(step) as folder:
             (folder / f"state-{{rank}}").write_text(str(step))
@@ -49,7 +55,7 @@ def test_an_elastic_gang_outlives_a_worker_grows_and_shrinks(world: World) -> No
     assert run["progress"]["steps"] == f"{STEPS}/{STEPS}"
 
 
-def test_an_elastic_gang_without_its_first_worker_starts_again_from_its_checkpoint(world: World) -> None:
+def test_an_elastic_gang_without_its_first_worker_starts_again_from_its_checkpoint(world: World, nodes: None) -> None:
     train(world, "beheaded", LOOP, nodes=2, elastic={"minNodes": 1, "maxNodes": 2})
     running(world, "beheaded")
     wait_until("a checkpoint is there", lambda: _progress(world, "beheaded").get("checkpointStep", 0) > 5, PATIENCE)

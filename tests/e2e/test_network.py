@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from tests.e2e.rollouts import NAME
 from tests.e2e.world import PATIENCE, World, plain_pod
-from tests.programs.demo.cluster import kubectl, wait_until
+from tests.programs.demo.cluster import kubectl
+from tests.waiting import wait_until
 
 PREDICTIONS, MANAGEMENT, METRICS, GRPC, HEALTH = 8080, 8081, 8082, 7070, 8090
 _ASK = """\

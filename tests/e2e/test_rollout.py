@@ -13,7 +13,8 @@ from tests.e2e import operators
 from tests.e2e.load import load
 from tests.e2e.rollouts import NAME, nothing_lost, revise, revisions, settled, side_by_side, state, status
 from tests.e2e.world import PATIENCE, World
-from tests.programs.demo.cluster import forwarded, kubectl, wait_until
+from tests.programs.demo.cluster import forwarded, kubectl
+from tests.waiting import wait_until
 
 STEPS = [{"weight": 20, "hold": "3s"}, {"weight": 50, "pause": True}]
 
@@ -164,7 +165,7 @@ def test_routers_and_pods_come_and_go(world: World, served: str) -> None:
     nothing_lost(result)
 
 
-def test_a_node_is_drained(world: World, served: str) -> None:
+def test_a_node_is_drained(world: World, served: str, nodes: None) -> None:
     (router, *_) = world.all("pods", f"lamplighter.dev/deployment={served},lamplighter.dev/component=router")
     node = router["spec"]["nodeName"]
     selector = f"--pod-selector=lamplighter.dev/deployment={served}"

@@ -3,7 +3,7 @@
 from tests.e2e.load import load
 from tests.e2e.rollouts import handled, nothing_lost, revise, settled, state, status
 from tests.e2e.world import PATIENCE, World
-from tests.programs.demo.cluster import wait_until
+from tests.waiting import wait_until
 
 HALF = {"weight": 50, "pause": True}
 CLIMB = [{"weight": weight, "hold": "4s"} for weight in (10, 20, 30, 40)]

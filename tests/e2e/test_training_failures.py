@@ -1,7 +1,7 @@
 """Each way in which a training can go wrong ends in a condition that names the cause, the place and what to do."""
 
-from tests.e2e.world import World
-from tests.programs.demo.cluster import wait_until
+from tests.e2e.world import PATIENCE, World
+from tests.waiting import wait_until
 
 
 def test_a_script_that_raises_is_a_user_error_with_its_last_line(world: World) -> None:
@@ -75,7 +75,7 @@ def test_describe_tells_why_a_run_failed(world: World) -> None:
     described = wait_until(
         "an Event tells of the failure",
         lambda: "RunFailed" in (text := world.kubectl("describe", "mt", "exit7")) and text,
-        30,
+        PATIENCE,
     )
     assert "exit code 7" in described
     assert "Failed" in world.kubectl("get", "mt", "exit7")

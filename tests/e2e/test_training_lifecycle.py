@@ -2,7 +2,7 @@
 
 from tests.e2e import operators
 from tests.e2e.world import PATIENCE, World
-from tests.programs.demo.cluster import wait_until
+from tests.waiting import wait_until
 
 SLOW = "import time\nfor step in range(30):\n    print('step', step, flush=True)\n    time.sleep(1)\n"
 
@@ -29,12 +29,15 @@ def test_sigkill_of_both_operators_changes_nothing_but_time(world: World) -> Non
     world.train("steadfast", source="slow", nodes=2)
     world.ready("modeltraining", "steadfast", "Running")
     before = world.get("job", "steadfast-1-1")["metadata"]["uid"]
-    restarts = operators.restarts()
-    killed = operators.sigkill(operators.pods())
+    with operators.left_alone():
+        operators.up()
+        restarts = operators.restarts()
+        killed = operators.sigkill(operators.pods())
+        assert killed == 2
+        wait_until("the operators were restarted", lambda: operators.restarts() >= restarts + killed, PATIENCE)
     world.succeeded("steadfast")
     assert world.get("job", "steadfast-1-1")["metadata"]["uid"] == before
     assert len(world.all("jobs", "lamplighter.dev/training=steadfast")) == 1
-    wait_until("the operators were restarted", lambda: operators.restarts() >= restarts + killed, PATIENCE)
 
 
 def test_a_new_run_is_asked_for_by_annotation_and_only_once(world: World) -> None:

@@ -3,7 +3,8 @@
 from tests.e2e import operators
 from tests.e2e.gangs import GANG, running, train
 from tests.e2e.world import PATIENCE, Obj, World
-from tests.programs.demo.cluster import OPERATOR_NAMESPACE, kubectl, wait_until
+from tests.programs.demo.cluster import OPERATOR_NAMESPACE, kubectl
+from tests.waiting import wait_until
 
 STEPS, INTERVAL = 60, 5
 SAVING = (
@@ -40,11 +41,8 @@ def test_progress_is_shown_and_survives_the_loss_of_a_pod(world: World) -> None:
     assert float(told["samplesPerSecond"]) > 0
     assert told["eta"][-1] in "smh"
     assert float(told["metrics"]["loss"]) <= 1
-    address = next(pod for pod in operators.pods() if pod["metadata"]["labels"].get("lamplighter.dev/leader") == "true")
-    path = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/{address['metadata']['name']}:8080/proxy/metrics/trainings"
-    assert f'lamplighter_training_steps_total{{name="steps",namespace="{world.namespace}"}}' in kubectl(
-        "get", "--raw", path
-    )
+    counted = f'lamplighter_training_steps_total{{name="steps",namespace="{world.namespace}"}}'
+    wait_until("the leader counts its steps", lambda: counted in _metrics_of_the_leader(), PATIENCE)
     before = told["checkpointStep"]
     world.kubectl("delete", "pod", pods[1]["metadata"]["name"], "--wait=false")
     run = world.succeeded("steps")["run"]
@@ -81,6 +79,14 @@ def test_a_script_that_imports_nothing_of_ours_is_read_when_it_asks_for_it(world
 def _progress(world: World, name: str) -> Obj:
     progress: Obj = world.get("modeltraining", name).get("status", {}).get("run", {}).get("progress", {})
     return progress
+
+
+def _metrics_of_the_leader() -> str:
+    """Its metrics about trainings; nothing while there is none, or a new one that does not answer yet."""
+    leading = [pod for pod in operators.pods() if pod["metadata"]["labels"].get("lamplighter.dev/leader") == "true"]
+    names = [pod["metadata"]["name"] for pod in leading]
+    paths = [f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/{name}:8080/proxy/metrics/trainings" for name in names]
+    return "".join(kubectl("get", "--raw", path, check=False) for path in paths)
 
 
 def _conditions(obj: Obj) -> list[Obj]:

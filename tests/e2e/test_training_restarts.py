@@ -14,7 +14,8 @@ from tests import tools
 from tests.e2e import operators
 from tests.e2e.gangs import GANG, running, train, workspace
 from tests.e2e.world import PATIENCE, Obj, World
-from tests.programs.demo.cluster import kubectl, wait_until
+from tests.programs.demo.cluster import kubectl
+from tests.waiting import wait_until
 
 WAITS_ONCE = GANG + "print('attempt', attempt, flush=True)\ntime.sleep(600 if attempt == 1 else 1)\n"
 
@@ -27,7 +28,7 @@ def killed_operators(operator: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def reopened() -> Iterator[None]:
+def reopened(nodes: None) -> Iterator[None]:
     """Nodes that a test drained take pods again afterwards."""
     yield
     kubectl("uncordon", "--selector=kubernetes.io/os=linux")
@@ -182,6 +183,7 @@ def test_a_broken_gpu_is_told_and_its_node_avoided(world: World) -> None:
     assert second["spec"]["nodeName"] != node
 
 
+@pytest.mark.alone
 def test_a_broken_node_is_told_and_avoided(world: World) -> None:
     train(world, "deadlocked", WAITS_ONCE, nodes=1)
     node = running(world, "deadlocked")[0]["spec"]["nodeName"]
@@ -237,6 +239,7 @@ def test_suspension_costs_an_execution_and_no_restart(world: World) -> None:
     assert "lastFailure" not in run
 
 
+@pytest.mark.alone
 def test_a_node_that_dies_takes_nothing_with_it(world: World, healed: None) -> None:
     train(
         world,

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from tests.e2e import operators
 from tests.e2e.gangs import OUTPUT, QUICK, running, workspace
 from tests.e2e.world import PATIENCE, World
-from tests.programs.demo.cluster import wait_until
+from tests.waiting import wait_until
 
 DEATHS = 3
 PACKAGE = {"modelFile": "model.py", "handler": "handler.py", "example": "example.json"}

@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.programs.demo.cluster import condition, get, kubectl, wait_until
+from tests.e2e import cluster
+from tests.programs.demo.cluster import condition, kubectl
+from tests.waiting import wait_until
 
 from lamplighter.api.training import RunState
 
@@ -43,12 +45,11 @@ class World:
 
     def get(self, kind: str, name: str) -> Obj:
         """An object; empty when there is none."""
-        return get("-n", self.namespace, kind, name)
+        return cluster.get(kind, name, self.namespace)
 
     def all(self, kind: str, selector: str) -> list[Obj]:
-        """All objects of a kind that a label selector matches."""
-        items: list[Obj] = get("-n", self.namespace, kind, "-l", selector).get("items", [])
-        return items
+        """All objects of a kind, or of several (``jobs,pods``), that a label selector matches."""
+        return cluster.items(kind, selector, self.namespace)
 
     def apply(self, obj: Obj) -> None:
         """Create or change an object."""

@@ -2,8 +2,7 @@
 
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,16 +45,6 @@ def condition(obj: dict[str, Any], kind: str) -> dict[str, Any]:
     """A condition of an object; empty when it has none of this type."""
     conditions = obj.get("status", {}).get("conditions") or []
     return next((entry for entry in conditions if entry["type"] == kind), {})
-
-
-def wait_until(what: str, holds: Callable[[], Any], seconds: float) -> Any:
-    """Poll until ``holds`` gives something true, and return it; TimeoutError tells what did not come."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := holds():
-            return found
-        time.sleep(0.5)
-    raise TimeoutError(f"after {seconds:.0f} s still not: {what}")
 
 
 def install_operator(overlay: str = "manifests/overlays/kind") -> None:
