@@ -20,10 +20,11 @@ say() { printf '%s\n' "$*" >&2; }
 # die MESSAGE...: say what went wrong and stop.
 die() { say "error: $*"; exit 1; }
 
-# phase NAME COMMAND...: run COMMAND and say how many seconds it took; its output is shown only when it fails.
+# phase NAME COMMAND...: run COMMAND; say that it begins, and then how many seconds it took. Its output is shown only when it fails.
 phase() {
   local name=$1 log start=$EPOCHREALTIME status
   shift
+  say "     ...  $name"
   mkdir -p "$cache/log"
   log=$cache/log/$(cut -c1-60 <<< "${name//[^a-zA-Z0-9]/-}").log
   set +e   # a condition would switch errexit off inside the command

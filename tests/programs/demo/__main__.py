@@ -106,9 +106,11 @@ def check(url: str) -> dict[str, Any]:
 def main() -> int:
     """Everything, in order. Returns the exit status."""
     clock = Clock()
+    with clock.part("build what is missing, side by side: programs, node image, our images"):
+        subprocess.run([tools.ROOT / "tests/cluster/prepare.sh"], check=True)
     with clock.part("cluster"):
         _make("cluster")
-    with clock.part("images"):
+    with clock.part("load our images into the cluster"):
         _make("images")
     with clock.part("operator"):
         install_operator()
