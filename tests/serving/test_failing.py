@@ -45,7 +45,7 @@ def test_a_worker_that_dies_and_cannot_come_back_ends_the_pod_while_the_others_a
 def test_a_request_that_takes_too_long_costs_its_worker_and_says_so(starter: Start) -> None:
     served = starter(ECHO, response_timeout="2s").until_ready()
     assert served.predict(sleep=8)[0] == 500
-    until("the worker is seen to be gone", lambda: not served.ready())
+    wait_until("the worker is seen to be gone", lambda: not served.ready())
     assert "it did not answer within spec.runtime.responseTimeout" in reason(served)
     served.until_ready()
 
@@ -54,8 +54,8 @@ def test_one_death_is_mended_and_the_third_ends_the_pod(alone: Container) -> Non
     alone.until_ready()
     for _ in range(2):
         assert alone.predict(exit=True)[0] == 500
-        until("the death is seen", lambda: not alone.ready())
-        until("TorchServe has replaced the worker", alone.ready)
+        wait_until("the death is seen", lambda: not alone.ready())
+        wait_until("TorchServe has replaced the worker", alone.ready)
         assert alone.predict()[0] == 200
     assert alone.predict(exit=True)[0] == 500
     code, said = alone.ended()

@@ -63,13 +63,13 @@ async def test_what_was_deleted_while_no_watch_could_be_resumed_is_forgotten(
                         await story.create(training(story.name, **HOLD))
                         await story.until_state("Running")
                     line.cut()
-                    await wait_until("nobody is connected", lambda: not line.used)
+                    await until("nobody is connected", lambda: not line.used)
                     await gone.delete("ModelTraining")
                     await gone.until("the training is gone", lambda: not gone.get("ModelTraining"))
                 cluster.restart_api_server()  # it does not remember what it has reported
-                await wait_until("the API server answers", connection.answers)
+                await until("the API server answers", connection.answers)
             line.mend()
             forgotten = "ModelTrainings were deleted while their watch was interrupted"
-            await wait_until("it is forgotten", lambda: forgotten in operator.log)
+            await until("it is forgotten", lambda: forgotten in operator.log)
             assert "this concerns ModelTraining default/gone" in operator.log
             assert operator.exit_code is None
