@@ -1,4 +1,4 @@
-"""What a reconcile reads and what it decides. ``plan(snapshot, now) -> Plan`` is pure; the engine does the rest."""
+"""What a reconcile reads and what it decides. ``plan(view) -> Plan`` is pure; the engine does the rest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -173,8 +173,8 @@ def _ended(pod: Obj, container: str, end: Obj) -> Failure:
         )
     if end.get("reason") in _UNSEEN and said.reason is None:
         words = (
-            f"container {container} of pod {_name(pod)} was gone when the kubelet looked for it, for example after a "
-            "restart of its Node: how it ended is unknown"
+            f"the kubelet lost track of container {container} of pod {_name(pod)}, for example because its Node "
+            "restarted; how the container ended is unknown"
         )
         log = said.data.get("tail") if end.get("reason") != UNSEEN else ()  # the kubelet's sentence is no log line
         return blame(pod, "ContainerStatusUnknown", words, code=code, log=log)

@@ -56,7 +56,7 @@ class Intake:
         caller = await self._tokens.caller(token, address)
         sender = self._admit(caller)
         if pause := self._rate_limit.wait(sender.uid, _now()):
-            raise Refusal(429, "one report per second is enough", math.ceil(pause))
+            raise Refusal(429, "this pod sends more than one report per second", math.ceil(pause))
         self._rate_limit.spend(sender.uid, _now())
         return caller
 

@@ -64,7 +64,7 @@ def parse(body: bytes) -> Report:
         return Report.model_validate_json(body)
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}".strip(": ") for one in error.errors()[:3]]
-        raise Refusal(400, f"not a report: {'; '.join(wrong)}"[:500]) from error
+        raise Refusal(400, f"the report is malformed: {'; '.join(wrong)}"[:500]) from error
 
 
 def last_sign_of_life(report: Report, born: datetime, now: datetime) -> datetime:
@@ -76,11 +76,11 @@ def last_sign_of_life(report: Report, born: datetime, now: datetime) -> datetime
     try:
         said = moment(report.heartbeat)
     except ValueError as error:
-        raise Refusal(400, f"heartbeat: there is no moment {report.heartbeat}") from error
+        raise Refusal(400, f"heartbeat: {report.heartbeat} is not a valid time") from error
     if not born - CLOCK_SKEW <= said <= now + CLOCK_SKEW:
         raise Refusal(
             400,
             f"heartbeat {report.heartbeat} is not between the start of the pod ({timestamp(born)}) and now "
-            f"({timestamp(now)}): is the clock of the Node right?",
+            f"({timestamp(now)}): check the clock of the Node",
         )
     return min(said, now)

@@ -68,10 +68,10 @@ def announce(view: TrainingView, run: Run, *, events: tuple[Event, ...] = ()) ->
     status = view.draft()
     if view.spec.suspend:
         run = suspended(view, run)
-        under_way(view, status, run, "suspended between two attempts: set spec.suspend to false to continue")
+        under_way(view, status, run, "suspended between two attempts; set spec.suspend to false to continue")
         return view.plan(status, events=events)
     run = resumed(view, run).model_copy(update={"state": RunState.PENDING})
-    under_way(view, status, run, f"restarts at {run.not_before}, {_why(run)}", word="Restarting")
+    under_way(view, status, run, f"starts at {run.not_before}; {_why(run)}", word="Restarting")
     return view.plan(status, events=events, requeue_after=_wait(view, run))
 
 
@@ -83,7 +83,7 @@ def begin(view: TrainingView, run: Run, spec: TrainingSpec) -> Plan:
     run = resumed(view, run).model_copy(
         update={"not_before": None, "attempt_start_time": timestamp(view.now), "state": RunState.PENDING}
     )
-    under_way(view, status, run, f"its Job was created{', ' + _why(run) if run.last_failure else ''}")
+    under_way(view, status, run, f"its Job was created{'; ' + _why(run) if run.last_failure else ''}")
     return view.plan(status, create=(tuple(stage_children(view, run, spec)),))
 
 

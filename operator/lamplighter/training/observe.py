@@ -33,7 +33,7 @@ _INDEX = "batch.kubernetes.io/job-completion-index"
 _WHOLE_GANG = frozenset({Cause.USER_ERROR, Cause.OUT_OF_MEMORY, Cause.HANG, Cause.HARDWARE})
 """Causes that restart a whole elastic gang, whichever worker fails: the failure would repeat."""
 
-SUSPENDED = "suspended: set spec.suspend to false to continue"
+SUSPENDED = "suspended; set spec.suspend to false to continue"
 
 
 class Phase(Enum):
@@ -155,10 +155,10 @@ def _failed(
         if told is not None:
             return Observation(Phase.FAILED, told.message, told)
     if found is None:
-        text = f"{(failed.get('message') or 'its Job failed')[:2048]}. None of its pods is left and no Event says why"
+        text = (failed.get("message") or "its Job failed")[:2048]
         cause = Failure(
             reason=reason_word(failed.get("reason") or "", "JobFailed"),
-            message=f"Job {job['metadata']['name']}: {text}: they were deleted",
+            message=f"Job {job['metadata']['name']}: {text}. Its pods were deleted, and no Event says why",
             cause=Cause.INFRASTRUCTURE,
         )
         return Observation(Phase.FAILED, cause.message, cause, retry_after=patience)

@@ -68,7 +68,7 @@ async def test_a_report_is_taken(door: Door) -> None:
 async def test_every_refusal_says_in_json_what_to_do(door: Door) -> None:
     response = await door.knock(b"{}")
     assert response.status == 400
-    assert (await response.json())["message"].startswith("not a report: run: ")
+    assert (await response.json())["message"].startswith("the report is malformed: run: ")
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_what_a_newer_image_says_besides_is_dropped() -> None:
 )
 def test_a_wrong_field_is_named(changed: dict[str, Any], where: str) -> None:
     fields = {key: None if value is ... else value for key, value in changed.items()}
-    with pytest.raises(Refusal, match=f"not a report: {where}") as refused:
+    with pytest.raises(Refusal, match=f"the report is malformed: {where}") as refused:
         parse(a_report(**fields))
     assert refused.value.status == 400
 
@@ -114,7 +114,7 @@ def test_a_heartbeat_that_cannot_be_is_refused(moment: Any) -> None:
 
 
 def test_a_day_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(Refusal, match="there is no moment 2026-02-30"):
+    with pytest.raises(Refusal, match=r"2026-02-30.* is not a valid time"):
         last_sign_of_life(parse(a_report(heartbeat="2026-02-30T12:00:00Z")), BORN, NOW)
 
 

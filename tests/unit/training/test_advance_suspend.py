@@ -106,7 +106,7 @@ def test_what_is_suspended_has_not_failed_whatever_its_pods_say() -> None:
 def test_a_suspension_during_the_pause_holds_the_next_attempt() -> None:
     scene = in_backoff().edit(suspend=True).settle()
     assert scene.state == "Suspended"
-    assert scene.told("Ready")[2].endswith("suspended between two attempts: set spec.suspend to false to continue")
+    assert scene.told("Ready")[2].endswith("suspended between two attempts; set spec.suspend to false to continue")
     assert scene.after(10**6).waits() is None
     assert scene.names("Job") == ["digits-1-1", "digits-1-2"]
 

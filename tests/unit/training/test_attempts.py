@@ -37,7 +37,7 @@ def test_a_restart_is_announced_with_its_cause() -> None:
     assert [(event.type, event.reason, event.message) for event in plan.events] == [
         ("Warning", "Restarting", f"{said} Attempt 2 follows")
     ]
-    assert scene.told("Ready")[2] == f"run 1, stage train, attempt 2: restarts at {at()}, {said}"
+    assert scene.told("Ready")[2] == f"run 1, stage train, attempt 2: starts at {at()}; {said}"
     scene.act()
     assert scene.told("Ready")[2] == f"run 1, stage train, attempt 2: its Job was created, {said}"
     assert (scene.state, scene.told("Reconciling")[0], scene.told("Stalled")[0]) == ("Pending", "True", "False")
@@ -121,7 +121,10 @@ def test_a_budget_that_is_raised_counts_at_once() -> None:
 @pytest.mark.parametrize(
     ("cause", "advice"),
     [
-        ("UserError", "Correct the script or its arguments; changing the spec starts the next run"),
+        (
+            "UserError",
+            "Correct the script or its arguments; a changed spec, or lamplighter.dev/retrain, starts the next run",
+        ),
         ("Hang", "raise spec.failurePolicy.hangTimeout if it was only slow"),
         ("Infrastructure", "request a new run with the annotation lamplighter.dev/retrain"),
         ("Hardware", "Repair the Nodes"),
@@ -151,7 +154,7 @@ def test_during_the_pause_the_state_says_so() -> None:
     scene = paused(2)
     assert (scene.state, scene.told("Reconciling")[:2]) == ("Restarting", ("True", "Restarting"))
     assert scene.run["notBefore"] == at(10)
-    assert f"attempt 3: restarts at {at(10)}, attempt 2 ended with NodeLost: " in scene.told("Ready")[2]
+    assert f"attempt 3: starts at {at(10)}; attempt 2 ended with NodeLost: " in scene.told("Ready")[2]
 
 
 def test_the_job_is_made_when_the_pause_is_over_and_not_before() -> None:

@@ -19,9 +19,9 @@ _TOLD = {
         "Evicted",
         "was evicted because it does not tolerate a taint of its Node",
     ),  # kube-controller-manager
-    "ScaleDown": ("Evicted", "was evicted because its Node is removed"),  # cluster autoscaler
+    "ScaleDown": ("Evicted", "was evicted because its Node is being removed"),  # cluster autoscaler
     "Evicted": ("Evicted", "was evicted"),  # Karpenter
-    "Disrupted": ("Evicted", "was deleted because its Node is removed"),  # Karpenter
+    "Disrupted": ("Evicted", "was deleted because its Node is being removed"),  # Karpenter
 }
 _DESCHEDULED = ("Evicted", "was evicted by the descheduler")
 """For the action Descheduled; the reason of such an Event is the name of a strategy."""

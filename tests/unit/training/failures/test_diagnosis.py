@@ -148,7 +148,7 @@ RESTARTED = [pod(0).failed(255, "epoch 3\nloss 0.2", reason="Unknown"), pod(0).u
 def test_a_container_whose_end_is_unknown_is_a_failure_of_its_node(its_pod: Pod) -> None:
     failure = ended(its_pod, pod(1).running())
     assert verdict(failure) == ("Infrastructure", "ContainerStatusUnknown")
-    assert "for example after a restart of its Node" in failure["message"]
+    assert "for example because its Node restarted" in failure["message"]
     assert failure["log"] in (["epoch 3", "loss 0.2"], [])
 
 

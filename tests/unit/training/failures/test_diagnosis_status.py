@@ -11,7 +11,7 @@ from lamplighter.core.plan import Plan
 TRAINING = a_training("digits").nodes(2).obj()
 JOB = a_job(TRAINING)
 SUBJECT = "run 1, stage train, attempt 1"
-ADVICE = ". Correct the script or its arguments; changing the spec starts the next run"
+ADVICE = ". Correct the script or its arguments; a changed spec, or lamplighter.dev/retrain, starts the next run"
 
 
 def started(*around: Pod) -> Scene:
@@ -184,9 +184,7 @@ def test_without_any_evidence_the_job_itself_is_quoted_after_a_while() -> None:
     scene.act()
     failure = scene.run["lastFailure"]
     assert (failure["reason"], failure["cause"]) == ("BackoffLimitExceeded", "Infrastructure")
-    assert failure["message"] == (
-        "Job digits-1-1: too many failures. None of its pods is left and no Event says why: they were deleted"
-    )
+    assert failure["message"] == ("Job digits-1-1: too many failures. Its pods were deleted, and no Event says why")
 
 
 @pytest.mark.parametrize("skew", [-5, 5])

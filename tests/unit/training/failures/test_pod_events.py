@@ -59,9 +59,9 @@ TAINTED = an_event("TaintManagerEviction", "Marking for deletion Pod team/digits
     [
         (PREEMPTED, "Preempted", "was preempted by pods of higher priority. Preempted by pod 5d5f on node node-1"),
         (TAINTED, "Evicted", "was evicted because it does not tolerate a taint of its Node"),
-        (an_event("ScaleDown", "deleting pod for node scale down"), "Evicted", "its Node is removed"),
+        (an_event("ScaleDown", "deleting pod for node scale down"), "Evicted", "its Node is being removed"),
         (an_event("Evicted", "Evicted pod: Underutilized"), "Evicted", "was evicted. Evicted pod: Underutilized"),
-        (an_event("Disrupted", "Underutilized"), "Evicted", "because its Node is removed"),
+        (an_event("Disrupted", "Underutilized"), "Evicted", "because its Node is being removed"),
         (an_event("LowNodeUtilization", action="Descheduled"), "Evicted", "by the descheduler"),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_pod_that_is_stopped_on_a_closed_node_was_drained() -> None:
 def test_what_tells_nothing_of_it_changes_nothing(event: Obj) -> None:
     failure = blamed(unwitnessed(event, closed=("node-7",)))
     assert (failure["cause"], failure["reason"]) == ("Infrastructure", "BackoffLimitExceeded")
-    assert failure["message"].endswith("None of its pods is left and no Event says why: they were deleted")
+    assert failure["message"].endswith("Its pods were deleted, and no Event says why")
 
 
 @pytest.mark.parametrize(("since", "cause"), [(-7, "Preempted"), (-5, "Infrastructure"), (2, "Infrastructure")])
