@@ -39,7 +39,7 @@ def test_a_restart_is_announced_with_its_cause() -> None:
     ]
     assert scene.told("Ready")[2] == f"run 1, stage train, attempt 2: starts at {at()}; {said}"
     scene.act()
-    assert scene.told("Ready")[2] == f"run 1, stage train, attempt 2: its Job was created, {said}"
+    assert scene.told("Ready")[2] == f"run 1, stage train, attempt 2: its Job was created; {said}"
     assert (scene.state, scene.told("Reconciling")[0], scene.told("Stalled")[0]) == ("Pending", "True", "False")
 
 
@@ -123,7 +123,7 @@ def test_a_budget_that_is_raised_counts_at_once() -> None:
     [
         (
             "UserError",
-            "Correct the script or its arguments; a changed spec, or lamplighter.dev/retrain, starts the next run",
+            "Correct the script or its arguments; a changed spec or lamplighter.dev/retrain starts a new run",
         ),
         ("Hang", "raise spec.failurePolicy.hangTimeout if it was only slow"),
         ("Infrastructure", "request a new run with the annotation lamplighter.dev/retrain"),

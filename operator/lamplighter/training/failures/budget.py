@@ -14,7 +14,7 @@ _FIELD = {
 _LONGEST = 365 * 86400.0
 """Seconds of the longest pause, whatever spec.failurePolicy.backoff says, so that its end is a valid date."""
 _ADVICE = {
-    Cause.USER_ERROR: "Correct the script or its arguments; a changed spec, or lamplighter.dev/retrain, starts the next run",
+    Cause.USER_ERROR: "Correct the script or its arguments; a changed spec or lamplighter.dev/retrain starts a new run",
     Cause.OUT_OF_MEMORY: "Changing the spec starts the next run",
     Cause.HANG: "Check the ranks' logs for where it hung; raise spec.failurePolicy.hangTimeout if it was only slow",
     Cause.INFRASTRUCTURE: "Check the Nodes, then request a new run with the annotation lamplighter.dev/retrain",

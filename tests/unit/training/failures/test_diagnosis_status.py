@@ -11,7 +11,7 @@ from lamplighter.core.plan import Plan
 TRAINING = a_training("digits").nodes(2).obj()
 JOB = a_job(TRAINING)
 SUBJECT = "run 1, stage train, attempt 1"
-ADVICE = ". Correct the script or its arguments; a changed spec, or lamplighter.dev/retrain, starts the next run"
+ADVICE = ". Correct the script or its arguments; a changed spec or lamplighter.dev/retrain starts a new run"
 
 
 def started(*around: Pod) -> Scene:
