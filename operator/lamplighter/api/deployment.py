@@ -190,7 +190,7 @@ class CandidateStatus(RevisionStatus):
     """The revision that is being rolled out, and how far it has come."""
 
     weight: int = Field(default=0, ge=0, le=100, description="Percent of the requests that it should receive.")
-    mirror: int = Field(default=0, ge=0, le=100, description="Percent of the requests of which it receives a copy.")
+    mirror: int = Field(default=0, ge=0, le=100, description="Percent of the requests that are also copied to it.")
     step: int = Field(default=0, ge=0, le=32, description="How many steps it has completed.")
     progress: Annotated[str, Field(max_length=15)] | None = Field(
         default=None, description="The current step, such as 2/4."

@@ -84,5 +84,5 @@ class RouterStatus(ApiModel):
     )
     verified: bool = Field(default=False, description="True: every ready router pod reports this version.")
     traffic: Annotated[list[Share], Field(max_length=8, json_schema_extra=list_map("revision"))] = Field(
-        default_factory=list, description="The split that all of them reported last."
+        default_factory=list, description="The split that every router pod reported last."
     )

@@ -17,7 +17,7 @@ class Step(ApiModel):
         default=0,
         ge=0,
         le=100,
-        description="Percent of the requests of which the candidate receives a copy; its responses are dropped.",
+        description="Percent of the requests that are also copied to the candidate; its responses are dropped.",
     )
 
 

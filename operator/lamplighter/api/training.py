@@ -153,7 +153,8 @@ class TrainingSpec(ApiModel):
     )
     resources: Resources = Field(default_factory=Resources)
     resource_claims: Annotated[list[ResourceClaim], Field(max_length=16, json_schema_extra=list_map("name"))] = Field(
-        default_factory=list, description="Devices by Dynamic Resource Allocation; set procsPerNode, too."
+        default_factory=list,
+        description="Devices through Dynamic Resource Allocation; torchrun counts GPUs unless procsPerNode is set.",
     )
     elastic: Elastic | None = None
     topology: Topology | None = None
