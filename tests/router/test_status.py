@@ -4,7 +4,7 @@ import pytest
 from tests.router.envoy_process import Router
 from tests.router.world import FORWARDING, A, B, World, both, only, until
 
-from lamplighter.deployment.traffic.envoy.config import fingerprint
+from lamplighter.deployment.traffic.types import fingerprint
 
 SECRETS = [
     "/",
