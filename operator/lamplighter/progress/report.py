@@ -21,7 +21,7 @@ Count = Annotated[int, Field(ge=0, le=_EXACT)]
 Ordinal = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Rate = Annotated[FiniteFloat, Field(ge=0)]
 MetricName = Annotated[str, Field(pattern=f"^{METRIC_NAME}$")]
-Number = FiniteFloat | Literal["nan", "inf", "-inf"]
+FiniteNumber = FiniteFloat | Literal["nan", "inf", "-inf"]
 
 
 class Report(BaseModel):
@@ -35,7 +35,7 @@ class Report(BaseModel):
     heartbeat: Annotated[str, Field(max_length=40, pattern=f"^{RFC3339}$")]
     step: Count | None = None
     total: Count | None = None
-    metrics: Annotated[dict[MetricName, Number], Field(max_length=MAX_METRICS)] = {}
+    metrics: Annotated[dict[MetricName, FiniteNumber], Field(max_length=MAX_METRICS)] = {}
     samples_per_second: Rate | None = None
     seconds_per_step: Rate | None = None
     checkpoint_step: Count | None = None
