@@ -155,6 +155,7 @@ def test_a_switch_is_previewed_and_undone(world: World, served: str, attacked: N
     assert set(previewed["by"]) == {green}
 
 
+@pytest.mark.alone  # both routers are deleted at once: others must start before these have drained, in five seconds
 def test_routers_and_pods_come_and_go(world: World, served: str) -> None:
     with load(world, served) as result:
         world.patch("modeldeployment", served, replicas=1)
