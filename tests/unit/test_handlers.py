@@ -10,6 +10,7 @@ import kopf
 import pytest
 from tests.builders import a_deployment, a_node, a_training
 from tests.builders.objects import Obj
+from tests.unit.engine.quick import run
 
 from lamplighter import handlers
 from lamplighter.__main__ import new_index
@@ -151,3 +152,20 @@ async def test_a_listing_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPat
     lists = asyncio.create_task(scene.watch._list_primaries())
     assert await scene.queue.get() == DIGITS
     lists.cancel()
+
+
+def test_what_is_deleted_after_our_listing_and_before_kopf_resumes_is_forgotten_a_while_later() -> None:
+    """The last object of a kind leaves no sign: Kopf's next listing names nothing that it knew."""
+
+    async def story() -> tuple[bool, bool]:
+        scene = Scene(version(a_training().obj(), 1))
+        scene.watch._in_doubt.set()
+        listing = asyncio.create_task(scene.watch._list_primaries())
+        await asyncio.sleep(1)
+        known = scene.index.get(DIGITS) is not None
+        scene.cluster.trainings, scene.cluster.version = [], 5
+        await asyncio.sleep(2 * handlers._KOPF_RESUMES)
+        listing.cancel()
+        return known, scene.index.get(DIGITS) is not None
+
+    assert run(story()) == (True, False)

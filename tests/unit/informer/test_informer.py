@@ -1,7 +1,9 @@
 """An informer reports every object and every change, whatever happens to its watch."""
 
 import pytest
+from aiohttp import web
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import ConfigException
 from tests.unit.informer.api_server import ApiServer, event_line, refuses, says, status
 from tests.unit.informer.conftest import Follower
 
@@ -204,3 +206,23 @@ async def test_an_informer_whose_receiver_fails_ends(server: ApiServer) -> None:
         await server.delete("one")
         with pytest.raises(KeyError):
             await follower.task
+
+
+async def test_a_token_that_cannot_be_read_now_is_an_interruption_and_no_end(server: ApiServer) -> None:
+    failures = iter([OSError("input/output error"), ConfigException("Service token file does not exist.")])
+
+    def renew(_: Configuration) -> None:
+        for failure in failures:
+            raise failure
+
+    async with Follower.of(server, renew=renew) as follower:
+        await follower.until_reported("listed", "one two")
+
+
+async def test_an_answer_that_is_no_json_is_an_interruption_and_no_end(server: ApiServer) -> None:
+    async def proxy(_: web.Request) -> web.Response:
+        return web.Response(text="<html>who are you?</html>")
+
+    server.list_faults.append(proxy)
+    async with Follower.of(server) as follower:
+        await follower.until_reported("listed", "one two")
