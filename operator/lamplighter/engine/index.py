@@ -195,7 +195,7 @@ class Index:
 
     @property
     def _cut_off(self) -> bool:
-        """True when so many Nodes are silent that the network between them and the API server must be at fault."""
+        """True when more Nodes are silent than fail at once: it is the network between them and the API server."""
         return self._nodes is not None and len(self._silent) > MOST * len(self._nodes)
 
     def _nodes_of(self, children: dict[tuple[str, str], Obj]) -> dict[str, Obj] | None:
